@@ -1,0 +1,2 @@
+// What the runtime alone costs: no upstream, no body.
+export default { fetch: () => new Response("hello") };

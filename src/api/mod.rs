@@ -1,0 +1,100 @@
+//! The front door: which resource a path means, and the answer's common parts. One file a resource.
+
+pub mod completions;
+pub mod models;
+pub mod route;
+
+use std::rc::Rc;
+
+use wasm_bindgen::JsValue;
+
+use crate::Gateway;
+use crate::admission::cors;
+use crate::boundary::{self, Call, Context, ReadHeader};
+use crate::error::Error;
+use crate::protocol::headers::{Lines, well_formed_id};
+use route::{Resource, Route};
+
+/// Answers a request, whatever it is.
+pub async fn answer(gateway: &Gateway, call: Rc<Call>, context: Context) -> JsValue {
+    match dispatch(gateway, &call, context).await {
+        Ok(response) => response,
+        Err(error) => refuse(gateway, &call, &error),
+    }
+}
+
+async fn dispatch(gateway: &Gateway, call: &Rc<Call>, context: Context) -> Result<JsValue, Error> {
+    let (path, query) = call.head.target();
+    let route = Route::of(path);
+    let method = call.head.method();
+    let resource = route.resource.ok_or_else(|| unknown(path))?;
+    if method == "OPTIONS" {
+        let config = gateway.config()?;
+        let lines = cors::preflight(config, &call.head, resource.methods())?;
+        return Ok(call.respond(204, lines.text(), None));
+    }
+    if !resource.methods().split(", ").any(|known| known == method) {
+        let mut error = Error::new(405, "method_not_allowed", format!("{method} is not known here. Use {}.", resource.methods()));
+        error.allow = Some(resource.methods());
+        return Err(error.final_word());
+    }
+    match resource {
+        // SDKs call this while a client is constructed, one of them blocking, and before there is a key: the answer is at once.
+        Resource::Warming => Ok(own(gateway, call, method, "null")),
+        Resource::Health => gateway.config().map(|_| own(gateway, call, method, "{\"status\":\"ok\"}")),
+        Resource::Completions(endpoint) => completions::answer(gateway, call, context, endpoint, route.tenant).await,
+        Resource::Models(target) => models::answer(gateway, call, method, &target, query, route.tenant).await,
+    }
+}
+
+fn unknown(path: &str) -> Error {
+    let shown: String = path.chars().take(128).collect();
+    let message = format!("There is nothing at {shown}. Completions are at /v1/chat/completions and /v1/completions, models at /v1/models.");
+    Error::new(404, "unknown_path", message).about("path").final_word()
+}
+
+/// A small answer of the gateway's own.
+fn own(gateway: &Gateway, call: &Call, method: &str, body: &str) -> JsValue {
+    let mut lines = Lines::default();
+    lines.add("content-type", "application/json");
+    add_common(gateway, call, None, &mut lines);
+    call.respond(200, lines.text(), (method != "HEAD").then_some(body.as_bytes()))
+}
+
+/// What every answer carries: the request's id, and that no shared cache on the way may keep it.
+fn add_common(gateway: &Gateway, call: &Call, upstream_id: Option<&str>, lines: &mut Lines) {
+    let given = call.head.header(ReadHeader::RequestId).filter(|id| well_formed_id(id));
+    match (given, upstream_id) {
+        (Some(id), Some(upstream)) => {
+            lines.add("x-request-id", id);
+            lines.add("x-upstream-request-id", upstream);
+        }
+        (Some(id), None) | (None, Some(id)) => lines.add("x-request-id", id),
+        (None, None) => lines.add("x-request-id", &boundary::unique_id()),
+    }
+    lines.add("cache-control", "private, no-store");
+    lines.add("vary", "Authorization, Origin");
+    lines.add("x-content-type-options", "nosniff");
+    if let Ok(config) = gateway.config() {
+        cors::add(config, &call.head, lines);
+    }
+}
+
+/// An error of the gateway's own.
+fn refuse(gateway: &Gateway, call: &Call, error: &Error) -> JsValue {
+    let mut lines = Lines::default();
+    lines.add("content-type", "application/json");
+    if let Some(retry) = error.retry {
+        lines.add("x-should-retry", if retry { "true" } else { "false" });
+    }
+    if let Some(methods) = error.allow {
+        lines.add("allow", methods);
+    }
+    if error.status == 401 {
+        // RFC 9110 section 11.6.1 asks for it.
+        lines.add("www-authenticate", "Bearer");
+    }
+    add_common(gateway, call, None, &mut lines);
+    let body = error.body();
+    call.respond(error.status, lines.text(), (call.head.method() != "HEAD").then_some(body.as_bytes()))
+}

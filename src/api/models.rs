@@ -1,0 +1,55 @@
+//! `/v1/models`, `/v1/models/{id}` and the public catalogue: Cerebras's own, with aliases resolved.
+
+use wasm_bindgen::JsValue;
+
+use super::add_common;
+use super::route::ModelTarget;
+use crate::Gateway;
+use crate::admission;
+use crate::boundary::Call;
+use crate::cloud::answer;
+use crate::cloud::call::{Question, ask};
+use crate::error::Error;
+use crate::protocol::headers::Lines;
+
+/// Answers with what Cerebras says of its models.
+///
+/// # Errors
+/// Those of admission and of the call.
+pub async fn answer(
+    gateway: &Gateway,
+    call: &Call,
+    method: &str,
+    target: &ModelTarget,
+    query: Option<&str>,
+    tenant: Option<&str>,
+) -> Result<JsValue, Error> {
+    let config = gateway.config()?;
+    // The catalogue is public at Cerebras too; everything else is asked for with the gateway's own key.
+    if !target.public || config.keys.is_empty() {
+        admission::admit(config, &call.head, tenant)?;
+    }
+    let mut path = if target.public { "/public/v1/models" } else { "/v1/models" }.to_owned();
+    if let Some(name) = &target.name {
+        path.push('/');
+        path.push_str(config.models.resolve(name).id);
+    }
+    // The one parameter that the resource knows.
+    let format = query.and_then(|query| query.split('&').find_map(|pair| pair.strip_prefix("format=")));
+    if let Some(format) = format.filter(|format| format.bytes().all(|byte| byte.is_ascii_alphanumeric())) {
+        path.push_str("?format=");
+        path.push_str(format);
+    }
+    let question = Question { method: "GET", target: &path, model: "", body: None, stand_in: None, streaming: false };
+    let reply = ask(config, call, question).await?;
+    let mut lines = Lines::default();
+    answer::add_headers(&reply.arrival, &mut lines);
+    lines.add("content-type", answer::content_type(&reply.arrival));
+    add_common(gateway, call, answer::request_id(&reply.arrival), &mut lines);
+    let status = reply.arrival.status();
+    if status >= 400 {
+        let body = answer::error_body(&reply.arrival)?;
+        return Ok(call.respond(status, lines.text(), (method != "HEAD").then_some(&body)));
+    }
+    Ok(if method == "HEAD" { call.respond(status, lines.text(), None) } else { call.pass(status, lines.text()) })
+}

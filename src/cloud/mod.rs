@@ -1,0 +1,6 @@
+//! Cerebras: which model, how often, and the call itself.
+
+pub mod answer;
+pub mod attempts;
+pub mod call;
+pub mod models;

@@ -1,0 +1,112 @@
+//! The models that the operator's table names: ids, aliases, prices, caps and what stands in when one fails.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+/// A millionth of a US dollar.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(transparent)]
+pub struct MicroDollars(pub u64);
+
+/// What a model can do beside text, as far as routing asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Capability {
+    /// Calls tools.
+    Tools,
+    /// Keeps to a JSON schema.
+    StructuredOutputs,
+    /// Thinks before it answers.
+    Reasoning,
+    /// Sees pictures.
+    Vision,
+}
+
+/// A row of the table.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Model {
+    /// Price of a million prompt tokens; `None` when unknown, which is not the same as free.
+    #[serde(default)]
+    pub input_micro_dollars_per_million: Option<MicroDollars>,
+    /// Price of a million completion tokens; `None` when unknown.
+    #[serde(default)]
+    pub output_micro_dollars_per_million: Option<MicroDollars>,
+    /// The longest prompt and answer together, in tokens.
+    #[serde(default)]
+    pub context_tokens: Option<u32>,
+    /// The longest answer, in tokens.
+    #[serde(default)]
+    pub max_output_tokens: Option<u32>,
+    /// What is added as `max_completion_tokens` when the caller gives none, in tokens; the gateway's own cap when absent.
+    #[serde(default)]
+    pub cap_tokens: Option<u32>,
+    /// What the model can do.
+    #[serde(default)]
+    pub capabilities: Vec<Capability>,
+    /// The model to ask when this one fails twice.
+    #[serde(default)]
+    pub fallback: Option<String>,
+}
+
+/// The table.
+#[derive(Debug)]
+pub struct Models {
+    rows: BTreeMap<String, Model>,
+    aliases: BTreeMap<String, String>,
+    cap_tokens: u32,
+}
+
+/// A model as a request gets it.
+#[derive(Clone, Copy, Debug)]
+pub struct Resolved<'m> {
+    /// The id that Cerebras knows.
+    pub id: &'m str,
+    /// The row, when the table has one.
+    pub row: Option<&'m Model>,
+    /// The cap for requests that give none, in tokens.
+    pub cap_tokens: u32,
+}
+
+impl Models {
+    /// A table of rows by id, and aliases to ids.
+    ///
+    /// # Errors
+    /// What is wrong with it: an alias that hides a model or leads to another alias, or a fallback to itself or to an alias.
+    pub fn new(rows: Vec<(String, Model)>, aliases: BTreeMap<String, String>, cap_tokens: u32) -> Result<Self, String> {
+        let rows: BTreeMap<_, _> = rows.into_iter().collect();
+        for (alias, id) in &aliases {
+            if rows.contains_key(alias) {
+                return Err(format!("the alias `{alias}` is also the id of a model"));
+            }
+            if aliases.contains_key(id) {
+                return Err(format!("the alias `{alias}` leads to `{id}`, which is an alias itself"));
+            }
+        }
+        for (id, row) in &rows {
+            if let Some(fallback) = &row.fallback
+                && (fallback == id || aliases.contains_key(fallback))
+            {
+                return Err(format!("the fallback of `{id}` must be the id of another model"));
+            }
+        }
+        Ok(Self { rows, aliases, cap_tokens })
+    }
+
+    /// The model behind a name: an alias's, or the one of that id; an unknown name stands for itself.
+    pub fn resolve<'m>(&'m self, name: &'m str) -> Resolved<'m> {
+        let id = self.aliases.get(name).map_or(name, String::as_str);
+        let row = self.rows.get(id);
+        Resolved { id, row, cap_tokens: row.and_then(|row| row.cap_tokens).unwrap_or(self.cap_tokens) }
+    }
+}
+
+impl<'m> Resolved<'m> {
+    /// The id of the model to ask instead, unless the request has pictures and that model is not known to see.
+    pub fn fallback(self, models: &'m Models, pictures: bool) -> Option<Resolved<'m>> {
+        let fallback = models.resolve(self.row?.fallback.as_deref()?);
+        let sees = fallback.row.is_some_and(|row| row.capabilities.contains(&Capability::Vision));
+        (sees || !pictures).then_some(fallback)
+    }
+}

@@ -1,0 +1,164 @@
+//! Everything that an operator can set, read and checked once an isolate.
+//!
+//! A variable may be text or JSON (`[vars]` in wrangler.toml gives either, a secret is always text), so text that should be a
+//! number, a list or a table is read as JSON. A wrong value stops the gateway with an error that names the variable.
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use crate::admission::keys::GatewayKey;
+use crate::cloud::models::{Model, Models};
+use crate::error::Error;
+
+/// The variables that the gateway reads.
+pub const NAMES: [&str; 13] = [
+    "CEREBRAS_API_KEY",
+    "CEREBRAS_BASE_URL",
+    "GATEWAY_KEYS",
+    "MODELS",
+    "ALIASES",
+    "MAX_COMPLETION_TOKENS",
+    "FIRST_BYTE_MS",
+    "TOTAL_MS",
+    "CACHE_MODE",
+    "CACHE_TTL_SECONDS",
+    "POLICY_VERSION",
+    "CORS_ORIGINS",
+    "LOCAL",
+];
+
+/// The shortest time to live that KV accepts, in seconds.
+pub const SHORTEST_TTL: u32 = 60;
+/// The longest time to live of a cached answer, in seconds: 30 days.
+pub const LONGEST_TTL: u32 = 30 * 24 * 3600;
+
+/// The one key of local development. Never accepted by what is deployed, nor beside configured keys.
+pub const LOCAL_KEY: &str = "maya-local";
+
+/// Which requests the cache answers unless the caller says otherwise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CacheMode {
+    /// Those that ask for the same answer each time (`temperature: 0` or a `seed`), or ask for the cache.
+    Deterministic,
+    /// Every request.
+    Always,
+    /// None, whatever the caller says.
+    Off,
+}
+
+/// The checked configuration.
+#[derive(Debug)]
+pub struct Config {
+    /// Cerebras, or what stands in for it; without a slash at the end.
+    pub base_url: String,
+    /// The key for Cerebras.
+    pub api_key: Option<String>,
+    /// Who may call.
+    pub keys: Vec<GatewayKey>,
+    /// Models, prices and aliases.
+    pub models: Models,
+    /// How long an attempt may take to its first byte, in ms.
+    pub first_byte_ms: u32,
+    /// How long a request may take in all, in ms.
+    pub total_ms: u32,
+    /// Which requests the cache answers.
+    pub cache_mode: CacheMode,
+    /// How long an answer is kept, in seconds.
+    pub cache_ttl: u32,
+    /// A part of every cache key: changing it empties the cache.
+    pub policy_version: String,
+    /// Origins whose pages may call; `*` for all.
+    pub cors_origins: Vec<String>,
+}
+
+impl Config {
+    /// Reads the variables from a JSON object of theirs.
+    ///
+    /// # Errors
+    /// 500 naming the variable that cannot be used.
+    pub fn read(settings: &str) -> Result<Self, Error> {
+        let mut vars = Vars(serde_json::from_str(settings).map_err(|error| wrong("[vars]", &error.to_string()))?);
+        let base_url: String = vars.take("CEREBRAS_BASE_URL")?.unwrap_or_else(|| "https://api.cerebras.ai".to_owned());
+        let base_url = base_url.trim_end_matches('/').trim_end_matches("/v1").to_owned();
+        if !["https://", "http://"].iter().any(|scheme| base_url.strip_prefix(scheme).is_some_and(|host| !host.is_empty())) {
+            return Err(wrong("CEREBRAS_BASE_URL", "it must begin with https:// (or http:// for a local stand-in)"));
+        }
+        let cap = vars.positive("MAX_COMPLETION_TOKENS", 16_384)?;
+        let table: Map<String, Value> = vars.take("MODELS")?.unwrap_or_default();
+        let mut models = Vec::with_capacity(table.len());
+        for (id, row) in table {
+            models.push((id.clone(), read::<Model>(row).map_err(|error| wrong("MODELS", &format!("row `{id}`: {error}")))?));
+        }
+        let aliases: Map<String, Value> = vars.take("ALIASES")?.unwrap_or_default();
+        let aliases = aliases.into_iter().map(|(alias, id)| match id {
+            Value::String(id) => Ok((alias, id)),
+            _ => Err(wrong("ALIASES", &format!("`{alias}` must be the id of a model"))),
+        });
+        let models = Models::new(models, aliases.collect::<Result<_, _>>()?, cap).map_err(|reason| wrong("MODELS", &reason))?;
+        let mut keys: Vec<GatewayKey> = vars.take("GATEWAY_KEYS")?.unwrap_or_default();
+        if keys.is_empty() && vars.take("LOCAL")? == Some(true) {
+            keys.push(GatewayKey::local());
+        }
+        let cache_ttl = vars.positive("CACHE_TTL_SECONDS", 3600)?;
+        if !(SHORTEST_TTL..=LONGEST_TTL).contains(&cache_ttl) {
+            return Err(wrong("CACHE_TTL_SECONDS", &format!("{cache_ttl} is outside of {SHORTEST_TTL} to {LONGEST_TTL} seconds")));
+        }
+        Ok(Self {
+            base_url,
+            api_key: vars.take("CEREBRAS_API_KEY")?.filter(|key: &String| !key.is_empty()),
+            keys,
+            models,
+            first_byte_ms: vars.positive("FIRST_BYTE_MS", 50_000)?,
+            total_ms: vars.positive("TOTAL_MS", 120_000)?,
+            cache_mode: vars.take("CACHE_MODE")?.unwrap_or(CacheMode::Deterministic),
+            cache_ttl,
+            policy_version: vars.take("POLICY_VERSION")?.unwrap_or_else(|| "1".to_owned()),
+            cors_origins: vars.take("CORS_ORIGINS")?.unwrap_or_default(),
+        })
+    }
+}
+
+struct Vars(Map<String, Value>);
+
+impl Vars {
+    fn take<T: DeserializeOwned>(&mut self, name: &str) -> Result<Option<T>, Error> {
+        match self.0.remove(name) {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::String(text)) if text.trim().is_empty() => Ok(None),
+            Some(value) => read(value).map(Some).map_err(|error| wrong(name, &error)),
+        }
+    }
+
+    fn positive(&mut self, name: &str, default: u32) -> Result<u32, Error> {
+        match self.take(name)? {
+            Some(0) => Err(wrong(name, "it must be more than 0")),
+            value => Ok(value.unwrap_or(default)),
+        }
+    }
+}
+
+/// Reads a value, or the JSON that a text holds. The error never quotes the value: it may be a secret.
+fn read<T: DeserializeOwned>(value: Value) -> Result<T, String> {
+    let plain = |error: serde_json::Error| {
+        let said = error.to_string();
+        // serde quotes what it found in backquotes or quotation marks before "expected"; the expectation suffices.
+        said.rsplit_once("expected ").map_or_else(|| "it cannot be read".to_owned(), |(_, wanted)| format!("expected {wanted}"))
+    };
+    match value {
+        Value::String(text) => {
+            let inner = serde_json::from_str::<Value>(&text).ok().and_then(|inner| T::deserialize(inner).ok());
+            match inner {
+                Some(read) => Ok(read),
+                None => T::deserialize(Value::String(text)).map_err(plain),
+            }
+        }
+        value => T::deserialize(value).map_err(plain),
+    }
+}
+
+fn wrong(variable: &str, reason: &str) -> Error {
+    let message = format!("The gateway's configuration is wrong: {variable}: {reason}. Correct it in wrangler.toml or with `wrangler secret put`.");
+    Error::new(500, "wrong_configuration", message).about(variable).final_word()
+}

@@ -1,0 +1,370 @@
+//! A completion request: what the gateway reads in it, and the few bytes that it may change.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use super::json::{self, Document, Kind, Offence, Reason, Value};
+use crate::error::Error;
+
+/// Which of the two completion resources is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Endpoint {
+    /// `/v1/chat/completions`
+    Chat,
+    /// `/v1/completions`
+    Text,
+}
+
+impl Endpoint {
+    /// The path at Cerebras.
+    pub fn path(self) -> &'static str {
+        match self {
+            Self::Chat => "/v1/chat/completions",
+            Self::Text => "/v1/completions",
+        }
+    }
+
+    /// The field that holds the question.
+    fn input_field(self) -> &'static str {
+        match self {
+            Self::Chat => "messages",
+            Self::Text => "prompt",
+        }
+    }
+
+    /// The field that bounds an answer's length and that this endpoint knows.
+    fn cap_field(self) -> &'static str {
+        match self {
+            Self::Chat => "max_completion_tokens",
+            Self::Text => "max_tokens",
+        }
+    }
+}
+
+/// The fields that Cerebras documents, on either endpoint, and the one that SDKs send by mistake. A key that differs from one of
+/// these only in case is refused: a reader that ignores case would take it for the real one.
+const KNOWN_FIELDS: [&str; 44] = [
+    "model", "messages", "max_completion_tokens", "max_tokens", "min_completion_tokens", "min_tokens", "temperature", "top_p",
+    "frequency_penalty", "presence_penalty", "logit_bias", "logprobs", "top_logprobs", "n", "seed", "stop", "stream",
+    "stream_options", "response_format", "tools", "tool_choice", "parallel_tool_calls", "prediction", "reasoning_effort",
+    "reasoning_format", "clear_thinking", "disable_reasoning", "service_tier", "prompt_cache_key", "model_parameters", "user",
+    "prompt", "best_of", "echo", "grammar_root", "return_raw_tokens", "suffix", "extra_body", "store", "metadata", "thinking",
+    "max_output_tokens", "verbosity", "modalities",
+];
+
+/// The fields of a message, for the same check.
+const MESSAGE_FIELDS: [&str; 6] = ["role", "content", "name", "tool_calls", "tool_call_id", "reasoning"];
+
+/// A body that is known to be a completion request as far as the gateway reads it. Everything else is Cerebras's to judge.
+#[derive(Debug)]
+pub struct CompletionRequest<'t> {
+    document: Document<'t>,
+    endpoint: Endpoint,
+    model: String,
+    model_span: Range<usize>,
+    cap: Cap,
+    stream: bool,
+    include_usage: bool,
+    deterministic: bool,
+    pictures: bool,
+    choices: usize,
+}
+
+/// Whether the caller bounds the answer's length.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Cap {
+    Given,
+    Absent,
+    /// `"max_completion_tokens": null` means the same as no field, but a second one beside it would be a duplicate.
+    Null(Range<usize>),
+}
+
+impl<'t> CompletionRequest<'t> {
+    /// Reads a body.
+    ///
+    /// # Errors
+    /// 400 with the path of the offence: text that is not JSON, repeated or look-alike keys, deep nesting, and wrong types in the
+    /// fields that the gateway reads.
+    pub fn read(bytes: &'t [u8], endpoint: Endpoint) -> Result<Self, Error> {
+        let document = Document::read(bytes).map_err(refusal)?;
+        let root = document.root();
+        if root.kind() != Kind::Object {
+            return Err(wrong_type("", "an object", root));
+        }
+        let mut fields = Fields::default();
+        for (key, value) in root.members() {
+            if key.is("model") {
+                fields.model = Some(value);
+            } else if key.is(endpoint.input_field()) {
+                fields.input = Some(value);
+            } else if key.is("stream") {
+                fields.stream = Some(value);
+            } else if key.is("stream_options") {
+                fields.stream_options = Some(value);
+            } else if key.is("temperature") {
+                fields.temperature = Some(value);
+            } else if key.is("n") {
+                fields.n = Some(value);
+            } else if key.is("seed") {
+                fields.seed = Some(value);
+            } else if key.is("max_completion_tokens") || key.is("max_tokens") {
+                check_cap(key, value)?;
+                if !value.is_null() {
+                    fields.cap_given = true;
+                } else if key.is(endpoint.cap_field()) {
+                    fields.cap_null = Some(value.span());
+                }
+            } else if key.is("user") {
+                optional(value, Kind::String, "user")?;
+            } else {
+                refuse_look_alike(key, &KNOWN_FIELDS, "")?;
+            }
+        }
+        let model = fields.model.ok_or_else(|| missing("model", "the id or alias of a model"))?;
+        let name = model.text().ok_or_else(|| wrong_type("model", "a string", model))?;
+        if name.is_empty() {
+            return Err(Error::invalid("wrong_value", "model", "`model` is empty: give the id or alias of a model."));
+        }
+        let pictures = check_input(endpoint, fields.input)?;
+        let stream = optional_boolean(fields.stream, "stream")?;
+        let include_usage = match fields.stream_options {
+            Some(options) => {
+                optional(options, Kind::Object, "stream_options")?;
+                optional_boolean(options.get("include_usage"), "stream_options.include_usage")?
+            }
+            None => false,
+        };
+        let zero_temperature = match fields.temperature {
+            Some(value) => {
+                optional(value, Kind::Number, "temperature")?;
+                // Zero in any spelling: no digit but zeros before the exponent.
+                value.number().is_some_and(|literal| literal.bytes().take_while(|byte| !matches!(byte, b'e' | b'E')).all(|byte| matches!(byte, b'-' | b'.' | b'0')))
+            }
+            None => false,
+        };
+        if let Some(seed) = fields.seed {
+            optional(seed, Kind::Number, "seed")?;
+        }
+        if let Some(n) = fields.n {
+            optional(n, Kind::Number, "n")?;
+        }
+        let n = fields.n.and_then(Value::number).and_then(|literal| literal.parse().ok()).unwrap_or(1_usize);
+        let prompts = fields.input.filter(|_| endpoint == Endpoint::Text).map_or(1, prompt_count);
+        let seeded = fields.seed.is_some_and(|seed| !seed.is_null());
+        let cap = match fields.cap_null {
+            _ if fields.cap_given => Cap::Given,
+            Some(span) => Cap::Null(span),
+            None => Cap::Absent,
+        };
+        let (model, model_span) = (name.into_owned(), model.span());
+        Ok(Self { endpoint, model, model_span, cap, stream, include_usage, deterministic: zero_temperature || seeded, pictures, choices: n.saturating_mul(prompts), document })
+    }
+
+    /// The resource that was called.
+    pub fn endpoint(&self) -> Endpoint {
+        self.endpoint
+    }
+
+    /// The model that the caller names: an id or an alias.
+    pub fn model(&self) -> &str {
+        &self.model
+    }
+
+    /// Whether the caller wants an event stream.
+    pub fn stream(&self) -> bool {
+        self.stream
+    }
+
+    /// Whether the caller has asked for the usage in the stream.
+    pub fn include_usage(&self) -> bool {
+        self.include_usage
+    }
+
+    /// Whether the caller has asked, by `temperature: 0` or a `seed`, for the same answer each time.
+    pub fn deterministic(&self) -> bool {
+        self.deterministic
+    }
+
+    /// Whether a message holds a picture.
+    pub fn pictures(&self) -> bool {
+        self.pictures
+    }
+
+    /// How many choices an answer has.
+    pub fn choices(&self) -> usize {
+        self.choices
+    }
+
+    /// Whether the caller leaves the answer's length open, so that the gateway adds its cap.
+    pub fn lacks_cap(&self) -> bool {
+        self.cap != Cap::Given
+    }
+
+    /// The whole body as read.
+    pub fn root(&self) -> Value<'_> {
+        self.document.root()
+    }
+
+    /// The body for Cerebras when it differs from the caller's: another model's name, and the cap when the caller gave none. Every
+    /// other byte stays. `None` when nothing changes.
+    pub fn rewritten(&self, model: &str, added_cap: Option<u32>) -> Option<Vec<u8>> {
+        let text = self.document.text();
+        let mut edits: Vec<(Range<usize>, String)> = Vec::with_capacity(2);
+        if model != self.model {
+            edits.push((self.model_span.clone(), serde_json::Value::from(model).to_string()));
+        }
+        match (&self.cap, added_cap) {
+            (Cap::Absent, Some(cap)) => {
+                // The closing brace is the last byte of the object, and the object is not empty: it has a model.
+                let end = self.document.root().span().end.saturating_sub(1);
+                edits.push((end..end, format!(",\"{}\":{cap}", self.endpoint.cap_field())));
+            }
+            (Cap::Null(span), Some(cap)) => edits.push((span.clone(), cap.to_string())),
+            _ => {}
+        }
+        if edits.is_empty() {
+            return None;
+        }
+        edits.sort_unstable_by_key(|(span, _)| span.start);
+        let mut out = Vec::with_capacity(text.len().saturating_add(64));
+        let mut at = 0;
+        for (span, replacement) in edits {
+            out.extend_from_slice(text.get(at..span.start).unwrap_or_default().as_bytes());
+            out.extend_from_slice(replacement.as_bytes());
+            at = span.end;
+        }
+        out.extend_from_slice(text.get(at..).unwrap_or_default().as_bytes());
+        Some(out)
+    }
+}
+
+/// Folds `extra_body`, which some SDKs send as a field instead of merging it, into the body. `None` when there is none.
+///
+/// # Errors
+/// 400 when it is not an object. A key that it repeats is found when the folded body is read.
+pub fn fold_extra_body(bytes: &[u8]) -> Result<Option<Vec<u8>>, Error> {
+    // Nearly no body has the field; a search for its name is far cheaper than a second reading.
+    const NAME: &[u8] = b"extra_body";
+    if !bytes.windows(NAME.len()).any(|window| window == NAME) {
+        return Ok(None);
+    }
+    let document = Document::read(bytes).map_err(refusal)?;
+    let root = document.root();
+    let Some(extra) = root.get("extra_body") else { return Ok(None) };
+    if extra.kind() != Kind::Object && !extra.is_null() {
+        return Err(wrong_type("extra_body", "an object", extra));
+    }
+    let kept = root.members().filter(|(key, _)| !key.is("extra_body"));
+    let members: Vec<String> = kept.chain(extra.members()).map(|(key, value)| format!("{}:{}", key.raw(), value.raw())).collect();
+    Ok(Some(format!("{{{}}}", members.join(",")).into_bytes()))
+}
+
+#[derive(Default)]
+struct Fields<'d> {
+    model: Option<Value<'d>>,
+    input: Option<Value<'d>>,
+    stream: Option<Value<'d>>,
+    stream_options: Option<Value<'d>>,
+    temperature: Option<Value<'d>>,
+    seed: Option<Value<'d>>,
+    n: Option<Value<'d>>,
+    cap_given: bool,
+    cap_null: Option<Range<usize>>,
+}
+
+/// `prompt` is one text, one list of tokens, or a list of either.
+fn prompt_count(prompt: Value<'_>) -> usize {
+    let several = prompt.elements().next().is_some_and(|first| first.kind() != Kind::Number);
+    if several { prompt.elements().count() } else { 1 }
+}
+
+fn refusal(offence: Offence) -> Error {
+    let Offence { reason, path, offset } = offence;
+    let place = if path.is_empty() { format!("at byte {offset}") } else { format!("at byte {offset}, in `{path}`") };
+    match reason {
+        Reason::NotUtf8 => Error::invalid("invalid_json", path, format!("The body is not UTF-8 {place}. Send JSON in UTF-8.")),
+        Reason::Expected(what) => Error::invalid("invalid_json", path, format!("The body is not JSON: expected {what} {place}.")),
+        Reason::TooDeep => {
+            Error::invalid("too_deep", path, format!("The body is nested deeper than {} levels {place}. Flatten it.", json::MAX_DEPTH))
+        }
+        Reason::DuplicateKey => {
+            let message = format!("The key `{path}` stands twice in its object. Keep the one that you mean.");
+            Error::invalid("duplicate_key", path, message)
+        }
+    }
+}
+
+fn missing(path: &str, what: &str) -> Error {
+    Error::invalid("missing_field", path, format!("`{path}` is missing: give {what}."))
+}
+
+fn wrong_type(path: &str, wanted: &str, value: Value<'_>) -> Error {
+    let what = if path.is_empty() { Cow::Borrowed("The body") } else { Cow::Owned(format!("`{path}`")) };
+    let given = if value.kind() == Kind::String && wanted == "a string" { "text that is not Unicode" } else { value.kind().named() };
+    Error::invalid("wrong_type", path, format!("{what} must be {wanted}, not {given}."))
+}
+
+fn optional(value: Value<'_>, kind: Kind, path: &str) -> Result<(), Error> {
+    if value.is_null() || value.kind() == kind { Ok(()) } else { Err(wrong_type(path, &format!("{} or null", kind.named()), value)) }
+}
+
+fn optional_boolean(value: Option<Value<'_>>, path: &str) -> Result<bool, Error> {
+    match value {
+        Some(value) => optional(value, Kind::Bool, path).map(|()| value.boolean() == Some(true)),
+        None => Ok(false),
+    }
+}
+
+fn check_cap(key: Value<'_>, value: Value<'_>) -> Result<(), Error> {
+    let name = key.text().unwrap_or_default();
+    optional(value, Kind::Number, &name)?;
+    let whole = value.number().is_none_or(|literal| literal.parse::<i64>().is_ok_and(|tokens| tokens >= -1));
+    if whole { Ok(()) } else { Err(Error::invalid("wrong_value", &*name, format!("`{name}` must be a whole number of tokens, or -1 for the model's limit."))) }
+}
+
+fn refuse_look_alike(key: Value<'_>, known: &[&str], path: &str) -> Result<(), Error> {
+    let bytes = key.bytes();
+    match known.iter().find(|name| bytes.eq_ignore_ascii_case(name.as_bytes()) && *bytes != *name.as_bytes()) {
+        None => Ok(()),
+        Some(name) => {
+            let mut path = path.to_owned();
+            json::push_key(&mut path, &String::from_utf8_lossy(&bytes));
+            let message = format!("`{path}` differs from `{name}` only in case: write `{name}`.");
+            Err(Error::invalid("ambiguous_key", path, message))
+        }
+    }
+}
+
+/// Checks what the gateway reads of the messages or the prompt, and tells whether there is a picture.
+fn check_input(endpoint: Endpoint, input: Option<Value<'_>>) -> Result<bool, Error> {
+    let name = endpoint.input_field();
+    let Some(value) = input else {
+        return Err(missing(name, if endpoint == Endpoint::Chat { "at least one message" } else { "the text to complete" }));
+    };
+    if endpoint == Endpoint::Text {
+        return match value.kind() {
+            Kind::String | Kind::Array => Ok(false),
+            _ => Err(wrong_type(name, "a string or an array", value)),
+        };
+    }
+    if value.kind() != Kind::Array {
+        return Err(wrong_type(name, "an array of messages", value));
+    }
+    let mut pictures = false;
+    let mut count = 0_usize;
+    for message in value.elements() {
+        let path = || format!("messages[{count}]");
+        if message.kind() != Kind::Object {
+            return Err(wrong_type(&path(), "an object", message));
+        }
+        for (key, value) in message.members() {
+            if key.is("content") {
+                pictures |= value.elements().any(|part| part.get("type").is_some_and(|kind| kind.is("image_url") || kind.is("image")));
+            } else if !MESSAGE_FIELDS.iter().any(|name| key.is(name)) {
+                refuse_look_alike(key, &MESSAGE_FIELDS, &path())?;
+            }
+        }
+        count = count.saturating_add(1);
+    }
+    if count == 0 { Err(missing("messages[0]", "at least one message")) } else { Ok(pictures) }
+}

@@ -1,0 +1,3 @@
+//! What the gateway tells of itself.
+
+pub mod timing;
