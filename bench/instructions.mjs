@@ -9,6 +9,7 @@ import path from "node:path";
 import { stop } from "./children.mjs";
 import { fixed, table } from "./figures.mjs";
 import { load, proveUpstream, startOrigin } from "./load.mjs";
+import { kept } from "./report.mjs";
 import { serve } from "./workerd.mjs";
 
 const WARMUP = 300;
@@ -51,6 +52,14 @@ async function sideBySide(tasks) {
 
 const labels = { miss: "a miss", cacheable: "a miss that is stored in KV", hit: "a hit", stream: "a stream of 52 events" };
 
+/** What moved since BENCHMARKS.md was written, for whoever is about to commit; 2 % is well beyond what repeats. */
+function changes(figures) {
+  const known = figures.flatMap(({ label, value }) => (kept(label) ? [{ label, percent: (value / kept(label) - 1) * 100 }] : []));
+  if (known.length === 0) return undefined;
+  const words = known.map(({ label, percent }) => `${label} ${percent >= 0 ? "+" : ""}${percent.toFixed(1)} %${percent > 2 ? " (!)" : ""}`);
+  return `Against BENCHMARKS.md: ${words.join("; ")}.`;
+}
+
 export async function instructions(bench) {
   if (spawnSync("valgrind", ["--version"]).status !== 0) {
     return { title: "Instructions per request", text: "Not measured: valgrind is missing (`apt-get install valgrind`).", goals: [] };
@@ -62,12 +71,14 @@ export async function instructions(bench) {
   const thousands = (name, scenario) => (total(name, scenario) - total(name, undefined)) / COUNTED / 1000;
   // A stored miss and a hit are compared with what the pass-through does for the same request: a miss.
   const over = (name, scenario) => thousands(name, scenario) / thousands("pass-js", scenario === "stream" ? "stream" : "miss");
-  const rows = wanted
+  const figures = wanted
     .filter(({ counted }) => counted)
-    .map(({ name, counted }) => [`${name}, ${labels[counted]}`, fixed(thousands(name, counted), 1), fixed(over(name, counted), 3)]);
+    .map(({ name, counted }) => ({ label: `${name}, ${labels[counted]}`, value: thousands(name, counted), ratio: over(name, counted) }));
+  const rows = figures.map(({ label, value, ratio }) => [label, fixed(value, 1), fixed(ratio, 3)]);
   return {
     title: "Instructions per request",
     text: table(["", "thousand instructions", "÷ pass-js"], rows),
+    note: changes(figures),
     goals: [
       { what: "a miss, instructions ÷ pass-js", value: over(bench.contender, "miss"), limit: 1.7 },
       { what: "a stream, instructions ÷ pass-js", value: over(bench.contender, "stream"), limit: 2 },

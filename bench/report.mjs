@@ -29,6 +29,14 @@ ${OPEN}
 ${CLOSE}
 `;
 
+/** The figure that BENCHMARKS.md keeps in the second column of the row with this label; none when it has no such row. */
+export function kept(label) {
+  const lines = fs.existsSync(file) ? fs.readFileSync(file, "utf8").split("\n") : [];
+  const row = lines.map((line) => line.split("|").map((cell) => cell.trim())).find((cells) => cells[1] === label);
+  const figure = Number(row?.[2]?.replaceAll(",", ""));
+  return Number.isFinite(figure) ? figure : undefined;
+}
+
 /** Goals beside what was measured. */
 export function goals(sections) {
   const all = sections.flatMap((section) => section.goals);

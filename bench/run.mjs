@@ -2,6 +2,7 @@
 import fs from "node:fs";
 import path from "node:path";
 import { parseArgs } from "node:util";
+import { build as buildWorker } from "../scripts/build.mjs";
 import { ensure, main, root, run, SetupError } from "../scripts/toolchain.mjs";
 import { contenders } from "./contenders.mjs";
 import { instructions } from "./instructions.mjs";
@@ -36,7 +37,7 @@ function options() {
 function build({ "no-build": skip, contender }) {
   if (skip) return;
   const env = ensure();
-  if (contender === "maya-edge") run(process.execPath, ["scripts/build.mjs"], { env });
+  if (contender === "maya-edge") buildWorker(env);
   run("cargo", ["build", "--release", "--quiet", "-p", "edge-load"], { env });
 }
 
@@ -63,14 +64,15 @@ await main(async () => {
     contenders: all,
     servers: servers(all, origin),
     contender: chosen.contender,
-    rounds: chosen.quick ? 5 : 15,
-    latencyRounds: chosen.quick ? 1 : 4,
+    rounds: chosen.quick ? 5 : 20,
+    latencyRounds: chosen.quick ? 2 : 4,
     starts: chosen.quick ? 3 : 9,
   };
   const results = [];
   const keep = (section) => {
     results.push(section);
     console.log(print(section));
+    if (section.note) console.log(`${section.note}\n`);
   };
   console.log(`${conditions(chosen)}\n`);
   for (const name of chosen.only) for (const measure of sections[name]) keep(await measure(bench));

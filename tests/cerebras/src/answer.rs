@@ -272,8 +272,7 @@ impl Author<'_> {
     fn prose(&mut self, topics: &Topics, prompt: &str) -> String {
         // With a number of chunks asked for, every chunk is to have a word.
         let exact = self.faults.words.or(self.faults.chunks.map(|chunks| chunks.max(8))).map(|words| words.min(MOST_WORDS));
-        let asked = topics::asked_length(prompt);
-        prose::answer(Dice::new(self.dice.roll()), topics, topics::wanted(prompt), exact, asked, self.faults.unicode)
+        prose::answer(Dice::new(self.dice.roll()), topics, topics::wish(prompt), exact, self.faults.unicode)
     }
 
     fn stopped(&self, mut text: String) -> String {

@@ -1,4 +1,16 @@
 //! The misbehaviour that a request asks for, by `[[name=value]]` in a prompt or by the header `x-stand-in: name=value, name`.
+//!
+//! Time: `latency=MS` before the headers, `first-byte=MS` after them, `chunk=MS` between the chunks of a stream, `hang` for ever.
+//!
+//! Instead of an answer: `cut-before`, `status=CODE`, `status-model=MODEL:CODE` for one model only, `rate-requests`, `rate-tokens`,
+//! `rate-queue`, with `retry-after=S` if there is to be such a header. `once=CODE`, `once=cut-before` and `once=cut-headers` fail
+//! the first call with a body, `times=K` with them the first K.
+//!
+//! Within an answer: `cut-headers` after the headers, `cut=N` after N events or, if not streamed, in the middle. Streams only:
+//! `close=N`, `half=N`, `half-bytes=N`, `error=N`, `flat-error=N`, `hang=N`.
+//!
+//! What is said: `words=N`, `chunks=N`, `finish=REASON`, `no-finish`, `refusal`, `empty`, `garbage`, `unicode`, `usage-chunk`, and
+//! `parallel` for two tool calls at once.
 
 /// What happens instead of an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]

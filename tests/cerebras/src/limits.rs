@@ -49,7 +49,6 @@ macro_rules! offer {
     };
 }
 
-// Interior mutability of header names is only in their reference count; these are never cloned as constants.
 static FREE: [Offer; 6] = [
     offer!(Of::Requests, "requests", "minute", 60.0, 5.0),
     offer!(Of::Requests, "requests", "hour", 3600.0, 150.0),
@@ -169,7 +168,7 @@ impl Ledger {
             let [limit, remaining, reset] = &offer.names;
             headers.insert(limit, HeaderValue::from(offer.limit as u64));
             headers.insert(remaining, HeaderValue::from(bucket.level as u64));
-            if let Ok(value) = HeaderValue::try_from((bucket.window_ends - now).to_string()) {
+            if let Ok(value) = HeaderValue::try_from(format!("{:?}", bucket.window_ends - now)) {
                 headers.insert(reset, value);
             }
         }

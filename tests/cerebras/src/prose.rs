@@ -4,7 +4,7 @@
 //! They are worded so that a topic may be singular or plural.
 
 use crate::seed::Dice;
-use crate::topics::{Topics, Wanted};
+use crate::topics::{Topics, Wanted, Wish};
 
 static OPENERS: [&str; 6] = [
     "The heart of {t} is {n}, together with {n}.",
@@ -29,7 +29,7 @@ static MIDDLES: [&str; 17] = [
     "Two questions help here: what role does {n} play, and how does it change {t}?",
     "There is also a practical side, namely {n}.",
     "What is known of {o} suggests that {g} is a sound first step.",
-    "Once {n} is clear, the rest of {t} tends to follow.",
+    "With {n} in place, the rest of {t} tends to follow.",
     "This also explains why {n} is mentioned so often next to {t}.",
     "A simple test is to look at {n} before and after.",
     "It is worth remembering that {r}.",
@@ -39,6 +39,22 @@ static CLOSERS: [&str; 3] = [
     "Taken together, these points give a clear picture of {t}.",
     "With that in mind, {t} should be much easier to work with.",
     "So the best next step is {g}.",
+];
+
+/// Sentences of one word, two words and so on: with them a text comes out at exactly its length.
+static TAILS: [&str; 12] = [
+    "Indeed.",
+    "That helps.",
+    "That is all.",
+    "The rest will follow.",
+    "With practice, it gets easier.",
+    "Small steps lead to good results.",
+    "It pays to look at details twice.",
+    "In the end, patience is the best tool.",
+    "A second look at the basics never does harm.",
+    "Most people find that the second attempt goes much better.",
+    "None of this is hard once the first step is taken.",
+    "As so often, the simple way turns out to be the best.",
 ];
 
 static THOUGHTS: [&str; 6] = [
@@ -61,23 +77,12 @@ static ITEMS: [&str; 8] = [
     "Finish by {g}.",
 ];
 
+#[rustfmt::skip]
 static NOUNS: [&str; 17] = [
-    "the underlying structure",
-    "the order of the steps",
-    "a steady supply of energy",
-    "the surrounding conditions",
-    "careful measurement",
-    "the available time",
-    "a clear goal",
-    "the quality of the first attempt",
-    "the balance between cost and benefit",
-    "the history behind it",
-    "the way the parts interact",
-    "regular practice",
-    "the choice of materials",
-    "a realistic schedule",
-    "the feedback from earlier results",
-    "the local context",
+    "the underlying structure", "the order of the steps", "a steady supply of energy", "the wider setting",
+    "careful measurement", "the available time", "a clear goal", "the quality of the first attempt",
+    "the balance between cost and benefit", "the history behind it", "the way the parts interact", "regular practice",
+    "the choice of materials", "a realistic schedule", "the feedback from earlier results", "the local context",
     "a shared vocabulary",
 ];
 
@@ -102,24 +107,14 @@ static REASONS: [&str; 7] = [
 ];
 
 /// Words that break whatever counts bytes, code units or code points as letters.
+#[rustfmt::skip]
 static WIDE: [&str; 16] = [
-    "👩‍👩‍👧‍👦",
-    "東京",
-    "cafe\u{301}",
-    "🏳️‍🌈",
-    "日本語",
-    "nai\u{308}ve",
-    "👍🏽",
-    "中文",
-    "한국어",
-    "mañana",
-    "🇳🇴",
-    "Zürich",
-    "नमस्ते",
-    "🧑🏿‍🚀",
-    "Ελλάδα",
-    "e\u{301}\u{323}tude",
+    "👩‍👩‍👧‍👦", "東京", "cafe\u{301}", "🏳️‍🌈", "日本語", "nai\u{308}ve", "👍🏽", "中文", "한국어", "mañana", "🇳🇴", "Zürich", "नमस्ते", "🧑🏿‍🚀",
+    "Ελλάδα", "e\u{301}\u{323}tude",
 ];
+
+/// Named in a prompt, they say how a program is to be written, not what it is to do.
+static LANGUAGES: [&str; 5] = ["rust", "python", "javascript", "java", "go"];
 
 /// Deals things in a mixed order, none twice before all are dealt.
 struct Deck<'a> {
@@ -130,8 +125,13 @@ struct Deck<'a> {
 
 impl<'a> Deck<'a> {
     fn new(things: &'a [&'static str], dice: &mut Dice) -> Self {
-        let coprime: Vec<usize> = (1..things.len().max(2)).filter(|stride| divisor(*stride, things.len()) == 1).collect();
-        Self { things, at: dice.below(things.len()), stride: *dice.pick(&coprime) }
+        let at = dice.below(things.len());
+        let mut stride = dice.between(1, things.len());
+        // Only a stride without a common divisor comes by everything.
+        while divisor(stride, things.len()) != 1 {
+            stride += 1;
+        }
+        Self { things, at, stride }
     }
 
     fn deal(&mut self) -> &'static str {
@@ -207,14 +207,37 @@ impl<'a> Writer<'a> {
         let closer = *self.dice.pick(&CLOSERS);
         let mut middles = Deck::new(&MIDDLES, &mut self.dice);
         self.add(" ", opener);
+        if self.words > words && !self.unicode {
+            // Too short for a sentence on the topic: it is at least named.
+            (self.text, self.words) = (String::new(), 0);
+            self.add(" ", "On {t}:");
+            self.fill(" ", words);
+        }
         let mut sentences = 1;
         while self.words < words {
             let gap = if sentences % 5 == 0 { "\n\n" } else { " " };
-            let pattern = if sentences > 2 && words.saturating_sub(self.words) <= 12 { closer } else { middles.deal() };
-            self.add(gap, pattern);
+            let before = (self.text.len(), self.words);
+            let ending = sentences > 2 && words - self.words <= 12;
+            self.add(gap, if ending { closer } else { middles.deal() });
             sentences += 1;
+            if self.words > words && !self.unicode {
+                // It doesn't fit: sentences of known length do.
+                self.text.truncate(before.0);
+                self.words = before.1;
+                self.fill(gap, words);
+            }
         }
         cut_to_words(self.text, words, self.unicode)
+    }
+
+    /// Brings the text to exactly so many words.
+    fn fill(&mut self, gap: &str, words: usize) {
+        let mut gap = gap;
+        while self.words < words {
+            let tail = TAILS[(words - self.words).min(TAILS.len()) - 1];
+            self.add(gap, tail);
+            gap = " ";
+        }
     }
 
     /// A numbered list of about so many words.
@@ -232,13 +255,10 @@ impl<'a> Writer<'a> {
 
     /// A few lines of program text with an explanation.
     pub fn code(mut self, words: usize) -> String {
-        let name: String = self
-            .topics
-            .main()
-            .chars()
-            .map(|letter| if letter.is_ascii_alphanumeric() { letter.to_ascii_lowercase() } else { '_' })
-            .collect();
-        self.add("", "Here is a small function for {t}:");
+        let task = self.topics.phrases.iter().map(String::as_str).find(|phrase| !LANGUAGES.contains(phrase)).unwrap_or("items");
+        let small = |letter: char| if letter.is_ascii_alphanumeric() { letter.to_ascii_lowercase() } else { '_' };
+        let name: String = task.chars().map(small).collect();
+        self.add("", "Here is a small function to start from:");
         self.text.push_str("\n\n```python\ndef ");
         self.text.push_str(&name);
         self.text.push_str("(items):\n    result = []\n    for item in items:\n        if item is not None:\n            result.append(item)\n    return result\n```\n\n");
@@ -292,17 +312,16 @@ fn cut_to_words(mut text: String, words: usize, unicode: bool) -> String {
     text
 }
 
-/// An answer of the wanted kind. An exact length is always prose.
-pub fn answer(mut dice: Dice, topics: &Topics, wanted: Wanted, exact: Option<usize>, asked: Option<usize>, unicode: bool) -> String {
+/// An answer as wished for. An exact length is always prose.
+pub fn answer(mut dice: Dice, topics: &Topics, wish: Wish, exact: Option<usize>, unicode: bool) -> String {
     let usual = dice.between(32, 48);
     let writer = Writer::new(dice, topics, unicode);
-    match (exact.or(asked), wanted) {
-        (Some(words), Wanted::Prose | Wanted::Greeting) => writer.prose(words),
-        (_, _) if exact.is_some() => writer.prose(exact.unwrap_or(usual)),
+    match (exact, wish.wanted) {
+        (Some(words), _) => writer.prose(words),
         (None, Wanted::Greeting) => "Hello! How can I help you today?".to_owned(),
-        (asked, Wanted::List) => writer.list(asked.unwrap_or(usual)),
-        (asked, Wanted::Code) => writer.code(asked.unwrap_or(usual + 20)),
-        (None, Wanted::Prose) => writer.prose(usual),
+        (None, Wanted::List) => writer.list(wish.length.unwrap_or(usual)),
+        (None, Wanted::Code) => writer.code(wish.length.unwrap_or(usual + 20)),
+        (None, Wanted::Prose) => writer.prose(wish.length.unwrap_or(usual)),
     }
 }
 
@@ -321,6 +340,13 @@ mod tests {
                 let text = prose(seed, words, seed % 2 == 0);
                 assert_eq!(text.split_whitespace().count(), words, "{text}");
             }
+        }
+    }
+
+    #[test]
+    fn tails_have_their_number_of_words() {
+        for (number, tail) in TAILS.iter().enumerate() {
+            assert_eq!(tail.split_whitespace().count(), number + 1, "{tail}");
         }
     }
 

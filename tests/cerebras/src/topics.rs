@@ -1,184 +1,40 @@
 //! What a prompt is about: its content words, names, asked-for length and kind of answer.
 
-/// Words that carry no topic; sorted, for binary search.
-static EMPTY_WORDS: [&str; 171] = [
-    "a",
-    "about",
-    "above",
-    "after",
-    "again",
-    "all",
-    "also",
-    "am",
-    "an",
-    "and",
-    "another",
-    "answer",
-    "any",
-    "are",
-    "as",
-    "ask",
-    "at",
-    "be",
-    "because",
-    "been",
-    "before",
-    "being",
-    "best",
-    "better",
-    "between",
-    "both",
-    "brief",
-    "briefly",
-    "but",
-    "by",
-    "call",
-    "can",
-    "could",
-    "define",
-    "describe",
-    "detail",
-    "detailed",
-    "did",
-    "difference",
-    "discuss",
-    "do",
-    "does",
-    "each",
-    "exactly",
-    "explain",
-    "few",
-    "find",
-    "first",
-    "five",
-    "for",
-    "four",
-    "from",
-    "get",
-    "give",
-    "good",
-    "had",
-    "has",
-    "have",
-    "he",
-    "hello",
-    "help",
-    "her",
-    "hey",
-    "hi",
-    "his",
-    "how",
-    "i",
-    "if",
-    "in",
-    "into",
-    "is",
-    "it",
-    "its",
-    "json",
-    "just",
-    "know",
-    "last",
-    "let",
-    "like",
-    "list",
-    "long",
-    "main",
-    "make",
-    "many",
-    "may",
-    "me",
-    "mean",
-    "means",
-    "might",
-    "more",
-    "most",
-    "much",
-    "must",
-    "my",
-    "need",
-    "no",
-    "not",
-    "of",
-    "on",
-    "one",
-    "only",
-    "or",
-    "other",
-    "our",
-    "out",
-    "over",
-    "paragraph",
-    "paragraphs",
-    "please",
-    "point",
-    "points",
-    "reply",
-    "respond",
-    "return",
-    "say",
-    "see",
-    "sentence",
-    "sentences",
-    "shall",
-    "she",
-    "short",
-    "should",
-    "show",
-    "so",
-    "some",
-    "steps",
-    "summarise",
-    "summarize",
-    "summary",
-    "talk",
-    "tell",
-    "ten",
-    "than",
-    "thanks",
-    "that",
-    "the",
-    "their",
-    "them",
-    "then",
-    "there",
-    "these",
-    "they",
-    "this",
-    "three",
-    "to",
-    "today",
-    "two",
-    "up",
-    "us",
-    "use",
-    "using",
-    "very",
-    "want",
-    "was",
-    "we",
-    "were",
-    "what",
-    "when",
-    "where",
-    "which",
-    "who",
-    "why",
-    "will",
-    "with",
-    "word",
-    "words",
-    "work",
-    "would",
-    "write",
-    "you",
-    "your",
+use std::sync::LazyLock;
+
+/// Words that carry no topic.
+#[rustfmt::skip]
+static EMPTY_WORDS: [&str; 181] = [
+    "a", "about", "above", "after", "again", "all", "also", "am", "an", "and", "another", "answer", "any", "are", "as", "ask", "at", "be",
+    "because", "been", "before", "being", "best", "better", "between", "both", "brief", "briefly", "but", "by", "call", "can", "code",
+    "could", "define", "describe", "detail", "detailed", "did", "difference", "discuss", "do", "does", "each", "exactly", "example",
+    "examples", "explain", "few", "find", "first", "five", "for", "four", "from", "function", "get", "give", "good", "had", "has", "have",
+    "he", "hello", "help", "her", "hey", "hi", "his", "how", "i", "if", "in", "into", "is", "it", "its", "javascript", "json", "just",
+    "know", "last", "let", "like", "list", "long", "main", "make", "many", "may", "me", "mean", "means", "might", "more", "most", "much",
+    "must", "my", "need", "no", "not", "of", "on", "one", "only", "or", "other", "our", "out", "over", "paragraph", "paragraphs",
+    "please", "point", "points", "program", "python", "reply", "respond", "return", "say", "script", "see", "sentence", "sentences",
+    "shall", "she", "short", "should", "show", "snippet", "so", "some", "steps", "summarise", "summarize", "summary", "talk", "tell",
+    "ten", "than", "thanks", "that", "the", "their", "them", "then", "there", "these", "they", "this", "three", "to", "today", "two",
+    "up", "us", "use", "using", "very", "want", "was", "we", "were", "what", "when", "where", "which", "who", "why", "will", "with",
+    "word", "words", "work", "works", "would", "write", "you", "your",
 ];
+
+/// A short word as a number, small letters and capitals alike: much quicker to compare than text.
+fn packed(word: &[u8]) -> Option<u128> {
+    (word.len() <= 16).then(|| word.iter().fold(0, |number, letter| number << 8 | u128::from(letter.to_ascii_lowercase())))
+}
+
+static PACKED_EMPTY_WORDS: LazyLock<Vec<u128>> = LazyLock::new(|| {
+    let mut numbers: Vec<u128> = EMPTY_WORDS.iter().filter_map(|word| packed(word.as_bytes())).collect();
+    numbers.sort_unstable();
+    numbers
+});
 
 /// True for words that say something by themselves.
 fn carries_topic(word: &str) -> bool {
-    let lower = word.to_ascii_lowercase();
-    (word.len() > 2 || !word.is_ascii()) && EMPTY_WORDS.binary_search(&lower.as_str()).is_err() && word.chars().any(char::is_alphabetic)
+    (word.len() > 2 || !word.is_ascii())
+        && word.chars().any(char::is_alphabetic)
+        && packed(word.as_bytes()).is_none_or(|number| PACKED_EMPTY_WORDS.binary_search(&number).is_err())
 }
 
 /// A prompt, looked through once.
@@ -190,8 +46,10 @@ pub struct Topics {
     pub names: Vec<String>,
 }
 
-/// So much of a prompt is enough to know its topic.
-const LOOKED_AT: usize = 2000;
+/// So many bytes of a prompt are enough to know its topic,
+const TOPIC_IN: usize = 600;
+/// and so many to know what kind of answer it wants.
+const WISH_IN: usize = 2000;
 const MOST_PHRASES: usize = 6;
 
 impl Topics {
@@ -201,7 +59,7 @@ impl Topics {
         let mut run = String::new();
         let mut length = 0;
         let mut begins_sentence = true;
-        for raw in shortened(prompt).split_whitespace() {
+        for raw in shortened(prompt, TOPIC_IN).split_whitespace() {
             let word = raw.trim_matches(|letter: char| !letter.is_alphanumeric());
             let ends = raw.ends_with(|letter: char| letter.is_ascii_punctuation());
             if carries_topic(word) {
@@ -254,13 +112,13 @@ impl Topics {
     }
 }
 
-fn shortened(prompt: &str) -> &str {
-    if prompt.len() <= LOOKED_AT { prompt } else { &prompt[..prompt.floor_char_boundary(LOOKED_AT)] }
+fn shortened(prompt: &str, bytes: usize) -> &str {
+    if prompt.len() <= bytes { prompt } else { &prompt[..prompt.floor_char_boundary(bytes)] }
 }
 
 /// The content words of a text, in small letters.
 pub fn content_words(text: &str) -> impl Iterator<Item = String> {
-    shortened(text)
+    shortened(text, WISH_IN)
         .split(|letter: char| !letter.is_alphanumeric())
         .filter(|word| word.len() > 2 && carries_topic(word))
         .map(str::to_lowercase)
@@ -279,35 +137,39 @@ pub enum Wanted {
     Prose,
 }
 
-/// Guesses the kind of answer.
-pub fn wanted(prompt: &str) -> Wanted {
-    let lower = shortened(prompt).to_lowercase();
-    let mut words = lower.split(|letter: char| !letter.is_alphanumeric()).filter(|word| !word.is_empty());
-    let has = |list: &[&str]| lower.split(|letter: char| !letter.is_alphanumeric()).any(|word| list.contains(&word));
-    if words.next().is_some_and(|word| matches!(word, "hi" | "hello" | "hey")) && words.count() < 3 {
-        Wanted::Greeting
-    } else if has(&["code", "script", "snippet", "python", "javascript", "rust"]) && has(&["write", "show", "implement", "give"]) {
-        Wanted::Code
-    } else if has(&["list", "steps", "bullets", "ideas", "tips", "reasons"]) {
-        Wanted::List
-    } else {
-        Wanted::Prose
-    }
+/// What a prompt wishes for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wish {
+    /// The kind of answer.
+    pub wanted: Wanted,
+    /// Its length in words, if the prompt says so.
+    pub length: Option<usize>,
 }
 
-/// The length that a prompt asks for, in words.
-pub fn asked_length(prompt: &str) -> Option<usize> {
-    let lower = shortened(prompt).to_ascii_lowercase();
+/// Guesses the wish of a prompt.
+pub fn wish(prompt: &str) -> Wish {
+    let lower = shortened(prompt, WISH_IN).to_ascii_lowercase();
+    let (mut greets, mut program, mut makes, mut lists) = (false, false, false, false);
+    let mut length = None;
     let mut before = None;
+    let mut count = 0;
     for word in lower.split(|letter: char| !letter.is_alphanumeric()).filter(|word| !word.is_empty()) {
-        match (before, word) {
-            (Some(number), "words" | "word") => return Some(number),
-            (Some(number), "sentences" | "sentence") => return Some(number * 14),
-            (Some(number), "paragraphs" | "paragraph") => return Some(number * 60),
-            (_, "briefly" | "brief" | "short") => return Some(20),
-            (_, "essay" | "detailed") => return Some(160),
+        count += 1;
+        match word {
+            "hi" | "hello" | "hey" => greets |= count == 1,
+            "code" | "script" | "snippet" | "python" | "javascript" | "rust" => program = true,
+            "write" | "show" | "implement" | "give" => makes = true,
+            "list" | "steps" | "bullets" | "ideas" | "tips" | "reasons" => lists = true,
             _ => {}
         }
+        length = length.or(match (before, word) {
+            (Some(number), "words" | "word") => Some(number),
+            (Some(number), "sentences" | "sentence") => Some(number * 14),
+            (Some(number), "paragraphs" | "paragraph") => Some(number * 60),
+            (_, "briefly" | "brief" | "short") => Some(20),
+            (_, "essay" | "detailed") => Some(160),
+            _ => None,
+        });
         before = match word {
             "one" | "a" | "single" => Some(1),
             "two" => Some(2),
@@ -318,7 +180,13 @@ pub fn asked_length(prompt: &str) -> Option<usize> {
             _ => word.parse().ok().filter(|number| (1..=20_000).contains(number)),
         };
     }
-    None
+    let wanted = match () {
+        () if greets && count < 4 => Wanted::Greeting,
+        () if program && makes => Wanted::Code,
+        () if lists => Wanted::List,
+        () => Wanted::Prose,
+    };
+    Wish { wanted, length }
 }
 
 #[cfg(test)]
@@ -326,8 +194,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn empty_words_are_sorted() {
-        assert!(EMPTY_WORDS.is_sorted());
+    fn empty_words_are_known_in_any_case() {
+        assert!(EMPTY_WORDS.iter().all(|word| packed(word.as_bytes()).is_some()));
+        assert!(!carries_topic("The") && !carries_topic("between") && carries_topic("bee") && carries_topic("internationalisation"));
     }
 
     #[test]
@@ -340,14 +209,16 @@ mod tests {
 
     #[test]
     fn lengths() {
-        assert_eq!(asked_length("Write about bees in 50 words"), Some(50));
-        assert_eq!(asked_length("a 120-word text"), Some(120));
-        assert_eq!(asked_length("Answer in two sentences."), Some(28));
-        assert_eq!(asked_length("What is a bee?"), None);
+        let length = |prompt| wish(prompt).length;
+        assert_eq!(length("Write about bees in 50 words"), Some(50));
+        assert_eq!(length("a 120-word text"), Some(120));
+        assert_eq!(length("Answer in two sentences."), Some(28));
+        assert_eq!(length("What is a bee?"), None);
     }
 
     #[test]
     fn kinds_of_answers() {
+        let wanted = |prompt| wish(prompt).wanted;
         assert_eq!(wanted("Hello!"), Wanted::Greeting);
         assert_eq!(wanted("Write a Python function"), Wanted::Code);
         assert_eq!(wanted("List the steps"), Wanted::List);
