@@ -64,8 +64,8 @@ await main(async () => {
     contenders: all,
     servers: servers(all, origin),
     contender: chosen.contender,
-    rounds: chosen.quick ? 5 : 20,
-    latencyRounds: chosen.quick ? 2 : 4,
+    rounds: chosen.quick ? 5 : 15,
+    latencyRounds: chosen.quick ? 1 : 3,
     starts: chosen.quick ? 3 : 9,
   };
   const results = [];

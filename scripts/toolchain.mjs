@@ -159,7 +159,7 @@ export function ensure() {
     PATH: [bin, workerBuild, bindgen, process.env.PATH].join(path.delimiter),
     WASM_BINDGEN_BIN: path.join(bindgen, "wasm-bindgen"),
     WASM_OPT_BIN: path.join(root, "node_modules/binaryen/bin/wasm-opt"),
-    ESBUILD_BIN: path.join(bin, "esbuild"),
+    ESBUILD_BIN: path.join(root, "scripts/bundle.mjs"),
     CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER: path.join(bindgen, "wasm-bindgen-test-runner"),
     WRANGLER_SEND_METRICS: "false",
     CLOUDFLARE_CF_FETCH_ENABLED: "false",

@@ -31,11 +31,11 @@ pub mod telemetry;
 use std::cell::OnceCell;
 use std::rc::Rc;
 
-use js_sys::Promise;
 use wasm_bindgen::prelude::*;
-use wasm_bindgen_futures::future_to_promise;
+// Linked for what worker-build asks of every Worker; its own objects serve where the hot path does not pass.
+use worker as _;
 
-use boundary::{Call, Context, Kv};
+use boundary::{Call, JsCall, task};
 use config::Config;
 use error::Error;
 
@@ -45,13 +45,13 @@ pub struct Gateway(Rc<Surroundings>);
 
 struct Surroundings {
     config: Result<Config, Error>,
-    cache: Option<Kv>,
+    has_cache: bool,
 }
 
 impl Gateway {
-    fn of(env: &JsValue) -> Self {
-        let config = Config::read(&boundary::settings(env, &config::NAMES));
-        Self(Rc::new(Surroundings { config, cache: Kv::bound(env, "CACHE") }))
+    fn of(call: &JsCall) -> Self {
+        let config = Config::read(&boundary::settings(call, &config::NAMES));
+        Self(Rc::new(Surroundings { config, has_cache: boundary::binds(call, api::completions::CACHE) }))
     }
 
     /// The configuration.
@@ -62,9 +62,9 @@ impl Gateway {
         self.0.config.as_ref().map_err(Clone::clone)
     }
 
-    /// The cache's KV namespace, if one is bound.
-    pub fn cache(&self) -> Option<&Kv> {
-        self.0.cache.as_ref()
+    /// Whether a KV namespace for cached answers is bound.
+    pub fn has_cache(&self) -> bool {
+        self.0.has_cache
     }
 }
 
@@ -77,12 +77,12 @@ fn start() {
     console_error_panic_hook::set_once();
 }
 
-/// The Worker's `fetch` event.
+/// The Worker's `fetch` event. The answer goes out through the call.
 #[wasm_bindgen]
-pub fn fetch(request: JsValue, env: JsValue, context: Context) -> Promise {
-    let gateway = GATEWAY.with(|gateway| gateway.get_or_init(|| Gateway::of(&env)).clone());
-    future_to_promise(async move { Ok(api::answer(&gateway, Rc::new(Call::open(request)), context).await) })
+pub fn fetch(call: JsCall) {
+    let gateway = GATEWAY.with(|gateway| gateway.get_or_init(|| Gateway::of(&call)).clone());
+    task::spawn(|inbox| async move {
+        let call = Call::open(call, inbox);
+        let _: boundary::Answered = api::answer(&gateway, &call).await;
+    });
 }
-
-// Linked for what worker-build's own entry needs of it: the state from which it restarts the wasm after a panic.
-use worker as _;

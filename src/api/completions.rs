@@ -1,14 +1,9 @@
 //! `/v1/chat/completions` and `/v1/completions`: the life of a request, from the door to the answer and what follows it.
 
-use std::rc::Rc;
-
-use wasm_bindgen::JsValue;
-use wasm_bindgen_futures::future_to_promise;
-
 use super::add_common;
 use crate::Gateway;
 use crate::admission;
-use crate::boundary::{self, Call, Context, Kv, ReadHeader};
+use crate::boundary::{Answered, Arrival, Call, Failure, ReadHeader};
 use crate::cache::entry::{Entry, Form};
 use crate::cache::key::{self, CacheKey, Scope};
 use crate::cache::replay;
@@ -29,7 +24,7 @@ const LARGEST_BODY: u32 = 10 * 1024 * 1024;
 ///
 /// # Errors
 /// What is wrong with the request, or with the way to Cerebras.
-pub async fn answer(gateway: &Gateway, call: &Rc<Call>, context: Context, endpoint: Endpoint, tenant: Option<&str>) -> Result<JsValue, Error> {
+pub async fn answer(gateway: &Gateway, call: &Call, endpoint: Endpoint, tenant: Option<&str>) -> Result<Answered, Error> {
     let config = gateway.config()?;
     let key = admission::admit(config, &call.head, tenant)?;
     let body = read_body(call).await?;
@@ -47,9 +42,9 @@ pub async fn answer(gateway: &Gateway, call: &Rc<Call>, context: Context, endpoi
             None => key::of_request(&scope, &request),
         }
     });
-    if let Some((kv, key)) = visit.place.as_ref().filter(|_| steering.read) {
-        let found = kv.get(&key.name()).await;
-        let now_ms = boundary::now_ms();
+    if let Some(key) = visit.place.filter(|_| steering.read) {
+        let found = call.look(CACHE, &key.name()).await;
+        let now_ms = call.now_ms();
         timing.cache(now_ms.saturating_sub(call.head.now_ms));
         match &found {
             Ok(Some(bytes)) => match replayed(bytes, &request, steering.max_age, now_ms) {
@@ -61,13 +56,17 @@ pub async fn answer(gateway: &Gateway, call: &Rc<Call>, context: Context, endpoi
                     lines.add("x-maya-model", model.id);
                     lines.add("server-timing", &timing.header());
                     add_common(gateway, call, None, &mut lines);
-                    return Ok(call.respond(200, lines.text(), Some(&body)));
+                    return Ok(call.respond(200, &lines, Some(body)));
                 }
                 Found::TooOld => visit.forward = "request",
                 Found::Nothing => {}
             },
             Ok(None) => {}
-            Err(_) => visit.failed("read"),
+            Err(_) => {
+                // A cache that cannot be reached costs a call, not an answer.
+                visit.detail = Some("unreachable");
+                call.log_failure("cache", "read");
+            }
         }
     }
     if steering.only_if_cached {
@@ -93,8 +92,11 @@ pub async fn answer(gateway: &Gateway, call: &Rc<Call>, context: Context, endpoi
         // Kept under the name of the model that was asked, it would outlive that model's failure.
         visit.place = None;
     }
-    give(gateway, call, &context, &request, reply, visit, &timing)
+    give(gateway, call, &request, reply, visit, &timing).await
 }
+
+/// The KV namespace of cached answers.
+pub const CACHE: &str = "CACHE";
 
 const EVENT_STREAM: &str = "text/event-stream; charset=utf-8";
 
@@ -121,9 +123,9 @@ async fn read_body(call: &Call) -> Result<Vec<u8>, Error> {
     }
 }
 
-/// Where the cache stands in a request: the place of its entry, and what `Cache-Status` will say.
+/// Where the cache stands in a request: the name of its entry, and what `Cache-Status` will say.
 struct CacheVisit {
-    place: Option<(Kv, CacheKey)>,
+    place: Option<CacheKey>,
     store: Option<u32>,
     /// Why the request went forward (RFC 9211 section 2.2).
     forward: &'static str,
@@ -132,37 +134,26 @@ struct CacheVisit {
 
 impl CacheVisit {
     fn new(gateway: &Gateway, steering: &Steering, key: impl FnOnce() -> CacheKey) -> Self {
-        let kv = gateway.cache().filter(|_| steering.involved());
-        let detail = (steering.involved() && kv.is_none()).then_some("no-binding");
-        let forward = match (&kv, steering.read) {
+        let bound = gateway.has_cache();
+        let place = (steering.involved() && bound).then(key);
+        let forward = match (place, steering.read) {
             (None, _) => "bypass",
             (Some(_), true) => "miss",
             (Some(_), false) => "request",
         };
-        Self { place: kv.map(|kv| (kv.clone(), key())), store: steering.store, forward, detail }
+        Self { place, store: steering.store, forward, detail: (steering.involved() && !bound).then_some("no-binding") }
     }
 
-    /// A cache that cannot be reached costs a call, not an answer.
-    fn failed(&mut self, what: &'static str) {
-        self.detail = Some("unreachable");
-        boundary::log_failure("cache", what);
+    /// The entry of an answer that is to be stored, under its name.
+    fn entry(&self, form: Form, body: &[u8], now_ms: u64) -> Option<(CacheKey, Vec<u8>, u32)> {
+        let (key, ttl) = self.place.zip(self.store)?;
+        Some((key, Entry { form, stored_ms: now_ms, ttl, body }.encode(), ttl))
     }
 
     fn status(&self, stored: bool) -> String {
         let stored = if stored { "; stored" } else { "" };
         let detail = self.detail.map(|detail| format!("; detail={detail}")).unwrap_or_default();
         format!("maya-edge; fwd={}{stored}{detail}", self.forward)
-    }
-
-    /// What stores an answer, when it is to be stored.
-    fn keeping(&self, form: Form, body: &[u8]) -> Option<impl Future<Output = ()> + 'static> {
-        let ((kv, key), ttl) = self.place.clone().zip(self.store)?;
-        let entry = Entry { form, stored_ms: boundary::now_ms(), ttl, body }.encode();
-        Some(async move {
-            if kv.put(&key.name(), &entry, ttl).await.is_err() {
-                boundary::log_failure("cache", "write");
-            }
-        })
     }
 }
 
@@ -189,72 +180,73 @@ fn replayed(bytes: &[u8], request: &CompletionRequest<'_>, max_age: Option<u32>,
 }
 
 /// Gives the caller what Cerebras said, and keeps what may be kept once it has gone out.
-fn give(
+async fn give(
     gateway: &Gateway,
-    call: &Rc<Call>,
-    context: &Context,
+    call: &Call,
     request: &CompletionRequest<'_>,
     reply: Reply<'_>,
     visit: CacheVisit,
     timing: &Timing,
-) -> Result<JsValue, Error> {
+) -> Result<Answered, Error> {
     let Reply { arrival, model, attempts, .. } = reply;
     let status = arrival.status();
     let quality = if status != 200 || arrival.is_stream() { Quality::Passing } else { judge(arrival.body()) };
     if quality == Quality::Unreadable || (status == 200 && request.stream() && !arrival.is_stream()) {
         return Err(error::upstream::unreadable());
     }
-    let keeping = if quality == Quality::Keepable { visit.keeping(Form::Whole, arrival.body()) } else { None };
+    let entry = match quality {
+        Quality::Keepable if visit.store.is_some() => visit.entry(Form::Whole, arrival.body(), call.now_ms()),
+        _ => None,
+    };
 
     let mut lines = Lines::default();
     answer::add_headers(&arrival, &mut lines);
     lines.add("content-type", answer::content_type(&arrival));
-    lines.add("cache-status", &visit.status(keeping.is_some()));
+    lines.add("cache-status", &visit.status(entry.is_some()));
     lines.add("x-maya-model", model);
     lines.add("x-maya-attempts", &attempts.to_string());
     lines.add("server-timing", &timing.header());
     add_common(gateway, call, answer::request_id(&arrival), &mut lines);
 
     if status >= 400 {
-        let body = answer::error_body(&arrival)?;
-        return Ok(call.respond(status, lines.text(), Some(&body)));
+        return Ok(call.respond(status, &lines, Some(answer::error_body(&arrival)?.into_owned())));
     }
-    if !arrival.is_stream() {
-        let response = call.pass(status, lines.text());
-        if let Some(keeping) = keeping {
-            context.wait_until(future_to_promise(async move {
-                keeping.await;
-                Ok(JsValue::UNDEFINED)
-            }));
-        }
-        return Ok(response);
+    if arrival.is_stream() {
+        let (answered, relayed) = call.relay(status, &lines).await;
+        finish_stream(gateway, call, request, &relayed, &visit).await;
+        return Ok(answered);
     }
-    let response = call.relay(status, lines.text());
-    context.wait_until(future_to_promise(finish_stream(gateway.clone(), call.clone(), request.choices(), visit)));
-    Ok(response)
+    let answered = call.pass(status, &lines);
+    keep(call, entry).await;
+    Ok(answered)
 }
 
 /// What follows a relayed stream: an error frame when it broke off, the end, and the cache entry when it is one to keep.
-async fn finish_stream(gateway: Gateway, call: Rc<Call>, choices: usize, visit: CacheVisit) -> Result<JsValue, JsValue> {
-    let relayed = call.relayed().await;
-    let ending = sse::ending(relayed.body(), choices);
-    if ending.whole || ending.told_error {
-        call.end(None).await;
-    } else {
+async fn finish_stream(gateway: &Gateway, call: &Call, request: &CompletionRequest<'_>, relayed: &Arrival, visit: &CacheVisit) {
+    let ending = sse::ending(relayed.body(), request.choices());
+    let frame = (!ending.whole && !ending.told_error).then(|| {
         let error = match (relayed.failure(), gateway.config()) {
-            (Some(failure), Ok(config)) => failed(config, failure),
+            (Some(late @ (Failure::FirstByteLate | Failure::TotalLate)), Ok(config)) => failed(config, late),
             _ => error::upstream::incomplete(),
         };
-        call.end(Some(&sse::mend(relayed.body(), &error.frame_members()))).await;
+        sse::mend(relayed.body(), &error.frame_members())
+    });
+    call.end(frame).await;
+    if !ending.whole || visit.store.is_none() || visit.place.is_none() {
+        return;
     }
-    if ending.whole && visit.store.is_some() {
-        // Whether every choice is one to keep is told by the whole answer that the stream spelled.
-        let whole = replay::stream_to_whole(relayed.body(), Endpoint::Chat);
-        if whole.is_some_and(|whole| judge(&whole) == Quality::Keepable)
-            && let Some(keeping) = visit.keeping(Form::Stream, relayed.body())
-        {
-            keeping.await;
-        }
+    // Whether every choice is one to keep is told by the whole answer that the stream spelled.
+    let whole = replay::stream_to_whole(relayed.body(), request.endpoint());
+    if whole.is_some_and(|whole| judge(&whole) == Quality::Keepable) {
+        keep(call, visit.entry(Form::Stream, relayed.body(), call.now_ms())).await;
     }
-    Ok(JsValue::UNDEFINED)
+}
+
+/// Stores an entry. The answer has gone out, so a failure is told to the operator alone.
+async fn keep(call: &Call, entry: Option<(CacheKey, Vec<u8>, u32)>) {
+    if let Some((key, entry, ttl)) = entry
+        && call.keep(CACHE, &key.name(), entry, ttl).await.is_err()
+    {
+        call.log_failure("cache", "write");
+    }
 }

@@ -4,26 +4,22 @@ pub mod completions;
 pub mod models;
 pub mod route;
 
-use std::rc::Rc;
-
-use wasm_bindgen::JsValue;
-
 use crate::Gateway;
 use crate::admission::cors;
-use crate::boundary::{self, Call, Context, ReadHeader};
+use crate::boundary::{Answered, Call, ReadHeader};
 use crate::error::Error;
 use crate::protocol::headers::{Lines, well_formed_id};
 use route::{Resource, Route};
 
 /// Answers a request, whatever it is.
-pub async fn answer(gateway: &Gateway, call: Rc<Call>, context: Context) -> JsValue {
-    match dispatch(gateway, &call, context).await {
-        Ok(response) => response,
-        Err(error) => refuse(gateway, &call, &error),
+pub async fn answer(gateway: &Gateway, call: &Call) -> Answered {
+    match dispatch(gateway, call).await {
+        Ok(answered) => answered,
+        Err(error) => refuse(gateway, call, &error),
     }
 }
 
-async fn dispatch(gateway: &Gateway, call: &Rc<Call>, context: Context) -> Result<JsValue, Error> {
+async fn dispatch(gateway: &Gateway, call: &Call) -> Result<Answered, Error> {
     let (path, query) = call.head.target();
     let route = Route::of(path);
     let method = call.head.method();
@@ -31,7 +27,7 @@ async fn dispatch(gateway: &Gateway, call: &Rc<Call>, context: Context) -> Resul
     if method == "OPTIONS" {
         let config = gateway.config()?;
         let lines = cors::preflight(config, &call.head, resource.methods())?;
-        return Ok(call.respond(204, lines.text(), None));
+        return Ok(call.respond(204, &lines, None));
     }
     if !resource.methods().split(", ").any(|known| known == method) {
         let mut error = Error::new(405, "method_not_allowed", format!("{method} is not known here. Use {}.", resource.methods()));
@@ -42,7 +38,7 @@ async fn dispatch(gateway: &Gateway, call: &Rc<Call>, context: Context) -> Resul
         // SDKs call this while a client is constructed, one of them blocking, and before there is a key: the answer is at once.
         Resource::Warming => Ok(own(gateway, call, method, "null")),
         Resource::Health => gateway.config().map(|_| own(gateway, call, method, "{\"status\":\"ok\"}")),
-        Resource::Completions(endpoint) => completions::answer(gateway, call, context, endpoint, route.tenant).await,
+        Resource::Completions(endpoint) => completions::answer(gateway, call, endpoint, route.tenant).await,
         Resource::Models(target) => models::answer(gateway, call, method, &target, query, route.tenant).await,
     }
 }
@@ -54,11 +50,11 @@ fn unknown(path: &str) -> Error {
 }
 
 /// A small answer of the gateway's own.
-fn own(gateway: &Gateway, call: &Call, method: &str, body: &str) -> JsValue {
+fn own(gateway: &Gateway, call: &Call, method: &str, body: &str) -> Answered {
     let mut lines = Lines::default();
     lines.add("content-type", "application/json");
     add_common(gateway, call, None, &mut lines);
-    call.respond(200, lines.text(), (method != "HEAD").then_some(body.as_bytes()))
+    call.respond(200, &lines, (method != "HEAD").then(|| body.as_bytes().to_vec()))
 }
 
 /// What every answer carries: the request's id, and that no shared cache on the way may keep it.
@@ -70,7 +66,7 @@ fn add_common(gateway: &Gateway, call: &Call, upstream_id: Option<&str>, lines: 
             lines.add("x-upstream-request-id", upstream);
         }
         (Some(id), None) | (None, Some(id)) => lines.add("x-request-id", id),
-        (None, None) => lines.add("x-request-id", &boundary::unique_id()),
+        (None, None) => lines.add("x-request-id", &call.unique_id()),
     }
     lines.add("cache-control", "private, no-store");
     lines.add("vary", "Authorization, Origin");
@@ -81,7 +77,7 @@ fn add_common(gateway: &Gateway, call: &Call, upstream_id: Option<&str>, lines: 
 }
 
 /// An error of the gateway's own.
-fn refuse(gateway: &Gateway, call: &Call, error: &Error) -> JsValue {
+fn refuse(gateway: &Gateway, call: &Call, error: &Error) -> Answered {
     let mut lines = Lines::default();
     lines.add("content-type", "application/json");
     if let Some(retry) = error.retry {
@@ -95,6 +91,5 @@ fn refuse(gateway: &Gateway, call: &Call, error: &Error) -> JsValue {
         lines.add("www-authenticate", "Bearer");
     }
     add_common(gateway, call, None, &mut lines);
-    let body = error.body();
-    call.respond(error.status, lines.text(), (call.head.method() != "HEAD").then_some(body.as_bytes()))
+    call.respond(error.status, &lines, (call.head.method() != "HEAD").then(|| error.body().into_bytes()))
 }

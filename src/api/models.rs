@@ -1,12 +1,10 @@
 //! `/v1/models`, `/v1/models/{id}` and the public catalogue: Cerebras's own, with aliases resolved.
 
-use wasm_bindgen::JsValue;
-
 use super::add_common;
 use super::route::ModelTarget;
 use crate::Gateway;
 use crate::admission;
-use crate::boundary::Call;
+use crate::boundary::{Answered, Call};
 use crate::cloud::answer;
 use crate::cloud::call::{Question, ask};
 use crate::error::Error;
@@ -23,7 +21,7 @@ pub async fn answer(
     target: &ModelTarget,
     query: Option<&str>,
     tenant: Option<&str>,
-) -> Result<JsValue, Error> {
+) -> Result<Answered, Error> {
     let config = gateway.config()?;
     // The catalogue is public at Cerebras too; everything else is asked for with the gateway's own key.
     if !target.public || config.keys.is_empty() {
@@ -49,7 +47,7 @@ pub async fn answer(
     let status = reply.arrival.status();
     if status >= 400 {
         let body = answer::error_body(&reply.arrival)?;
-        return Ok(call.respond(status, lines.text(), (method != "HEAD").then_some(&body)));
+        return Ok(call.respond(status, &lines, (method != "HEAD").then(|| body.into_owned())));
     }
-    Ok(if method == "HEAD" { call.respond(status, lines.text(), None) } else { call.pass(status, lines.text()) })
+    Ok(if method == "HEAD" { call.respond(status, &lines, None) } else { call.pass(status, &lines) })
 }

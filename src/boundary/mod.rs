@@ -1,29 +1,32 @@
-//! The few crossings between wasm and the Workers runtime on a request's path: the Rust face of `runtime.js`.
+//! The few crossings between wasm and the Workers runtime on a request's path: the Rust face of `call.js`.
 //!
 //! What costs in a Worker written in Rust is not wasm but crossing: each header read through an object, each object held from wasm.
 //! So a step takes all that it needs in one call and gets all that it gives in one answer. ARCHITECTURE.md counts the calls.
 
-use js_sys::{Promise, Uint8Array};
+pub mod task;
+
+use task::{Brought, Inbox};
 use wasm_bindgen::prelude::*;
-use wasm_bindgen_futures::JsFuture;
 
-#[wasm_bindgen(module = "/src/boundary/runtime.js")]
+use crate::protocol::headers::{Lines, PASSING_DOWN};
+
+#[wasm_bindgen]
 extern "C" {
-    #[wasm_bindgen(js_name = settings)]
-    fn js_settings(env: &JsValue, names: &str, headers: &str) -> String;
-
-    #[wasm_bindgen(js_name = Call)]
-    type JsCall;
-    #[wasm_bindgen(constructor, js_class = "Call")]
-    fn new(request: JsValue) -> JsCall;
+    /// The runtime's side of a request: `Call` of `call.js`.
+    pub type JsCall;
+    #[wasm_bindgen(method)]
+    fn settings(this: &JsCall, names: &str, read: &str, passing: &str) -> String;
+    #[wasm_bindgen(method)]
+    fn binds(this: &JsCall, name: &str) -> bool;
     #[wasm_bindgen(method)]
     fn head(this: &JsCall) -> String;
     #[wasm_bindgen(method)]
-    fn read(this: &JsCall, limit: u32, gzip: bool) -> Promise;
+    fn read(this: &JsCall, slot: u32, limit: u32, gzip: bool);
     #[wasm_bindgen(method)]
     #[expect(clippy::too_many_arguments, reason = "one crossing takes all that an attempt needs")]
     fn send(
         this: &JsCall,
+        slot: u32,
         method: &str,
         url: &str,
         headers: &str,
@@ -31,34 +34,29 @@ extern "C" {
         streaming: bool,
         first_byte_ms: u32,
         total_ms: u32,
-    ) -> Promise;
+    );
     #[wasm_bindgen(method)]
-    fn respond(this: &JsCall, status: u16, headers: &str, body: Option<&[u8]>) -> JsValue;
+    fn respond(this: &JsCall, status: u16, headers: &str, body: Option<Vec<u8>>);
     #[wasm_bindgen(method)]
-    fn pass(this: &JsCall, status: u16, headers: &str) -> JsValue;
+    fn pass(this: &JsCall, status: u16, headers: &str);
     #[wasm_bindgen(method)]
-    fn relay(this: &JsCall, status: u16, headers: &str) -> JsValue;
+    fn relay(this: &JsCall, slot: u32, status: u16, headers: &str);
     #[wasm_bindgen(method)]
-    fn relayed(this: &JsCall) -> Promise;
+    fn end(this: &JsCall, slot: u32, frame: Option<Vec<u8>>);
     #[wasm_bindgen(method)]
-    fn end(this: &JsCall, frame: Option<&[u8]>) -> Promise;
-
-    fn look(kv: &JsValue, key: &str) -> Promise;
-    fn keep(kv: &JsValue, key: &str, entry: &[u8], ttl: u32) -> Promise;
-    #[wasm_bindgen(js_name = pause)]
-    fn js_pause(ms: u32) -> Promise;
-    #[wasm_bindgen(js_name = log)]
-    fn js_log(line: &str);
-    /// An id that no other request has: a random UUID.
-    #[wasm_bindgen(js_name = uniqueId)]
-    pub fn unique_id() -> String;
-    fn binding(env: &JsValue, name: &str) -> JsValue;
-
-    /// The runtime's `ctx`.
-    pub type Context;
-    /// Keeps the isolate at work for a request after its answer has gone out.
-    #[wasm_bindgen(method, js_name = waitUntil)]
-    pub fn wait_until(this: &Context, promise: Promise);
+    fn look(this: &JsCall, slot: u32, namespace: &str, key: &str);
+    #[wasm_bindgen(method)]
+    fn keep(this: &JsCall, slot: u32, namespace: &str, key: &str, value: Vec<u8>, ttl: u32);
+    #[wasm_bindgen(method)]
+    fn pause(this: &JsCall, slot: u32, ms: u32);
+    #[wasm_bindgen(method)]
+    fn now(this: &JsCall) -> f64;
+    #[wasm_bindgen(method)]
+    fn random(this: &JsCall) -> f64;
+    #[wasm_bindgen(method, js_name = uniqueId)]
+    fn unique_id(this: &JsCall) -> String;
+    #[wasm_bindgen(method)]
+    fn log(this: &JsCall, line: &str);
 }
 
 /// A request header that the gateway reads. The order is the order of the lines that [`Call::open`] gets.
@@ -100,6 +98,13 @@ pub struct Head {
 }
 
 impl Head {
+    /// From a text of lines: the time in ms, the method, the address, then the values of the headers in the order of
+    /// [`ReadHeader`], each empty when there is none.
+    pub fn new(text: String) -> Self {
+        let now_ms = text.split('\n').next().and_then(|now| now.parse().ok()).unwrap_or_default();
+        Self { text, now_ms }
+    }
+
     fn line(&self, index: usize) -> &str {
         self.text.split('\n').nth(index).unwrap_or_default()
     }
@@ -164,22 +169,11 @@ pub struct Attempt<'a> {
 
 /// What came back from an attempt.
 #[derive(Debug)]
-pub struct Arrival {
-    text: String,
-    packed: Vec<u8>,
-    body_at: usize,
-}
+pub struct Arrival(Brought);
 
 impl Arrival {
-    fn unpack(packed: Vec<u8>) -> Self {
-        let size = packed.first_chunk::<4>().map_or(0, |bytes| u32::from_le_bytes(*bytes) as usize);
-        let body_at = size.saturating_add(4);
-        let text = packed.get(4..body_at).map(|bytes| String::from_utf8_lossy(bytes).into_owned()).unwrap_or_default();
-        Self { text, packed, body_at }
-    }
-
     fn line(&self, index: usize) -> &str {
-        self.text.split('\n').nth(index).unwrap_or_default()
+        self.0.text.split('\n').nth(index).unwrap_or_default()
     }
 
     /// How it failed, if it did.
@@ -204,29 +198,33 @@ impl Arrival {
 
     /// The headers, as pairs of lower-case name and value.
     pub fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.text.split('\n').skip(4).filter_map(|line| line.split_once(": "))
+        self.0.text.split('\n').skip(4).filter_map(|line| line.split_once(": "))
     }
 
     /// The body, or all bytes of a stream that has ended.
     pub fn body(&self) -> &[u8] {
-        self.packed.get(self.body_at..).unwrap_or_default()
+        &self.0.bytes
     }
 }
+
+/// The proof that a caller has got its answer: what ends a request's path.
+#[must_use]
+#[derive(Debug)]
+pub struct Answered(());
 
 /// One request of a caller, with its runtime objects on both sides of the gateway.
 pub struct Call {
     js: JsCall,
+    inbox: Inbox,
     /// What is known before the body is read.
     pub head: Head,
 }
 
 impl Call {
     /// Takes a request over from the runtime.
-    pub fn open(request: JsValue) -> Self {
-        let js = JsCall::new(request);
-        let text = js.head();
-        let now_ms = text.split('\n').next().and_then(|now| now.parse().ok()).unwrap_or_default();
-        Self { js, head: Head { text, now_ms } }
+    pub fn open(js: JsCall, inbox: Inbox) -> Self {
+        let head = Head::new(js.head());
+        Self { js, inbox, head }
     }
 
     /// Reads the body; `None` when it is larger than `limit` bytes.
@@ -234,110 +232,113 @@ impl Call {
     /// # Errors
     /// A body that breaks off, or whose compression is broken.
     pub async fn read(&self, limit: u32, gzip: bool) -> Result<Option<Vec<u8>>, BrokenBody> {
-        let read = JsFuture::from(self.js.read(limit, gzip)).await.map_err(|_| BrokenBody)?;
-        Ok(if read.is_null() { None } else { Some(Uint8Array::unchecked_from_js(read).to_vec()) })
+        self.js.read(self.inbox.slot(), limit, gzip);
+        let Brought { text, bytes } = self.inbox.next().await;
+        match text.as_str() {
+            "body" => Ok(Some(bytes)),
+            "large" => Ok(None),
+            _ => Err(BrokenBody),
+        }
     }
 
-    /// Makes one attempt upstream.
+    /// Makes one attempt upstream. Without a body of its own it sends what the attempt before it sent, or else the caller's bytes.
     pub async fn send(&self, attempt: Attempt<'_>) -> Arrival {
         let Attempt { method, url, headers, body, streaming, first_byte_ms, total_ms } = attempt;
-        let promise = self.js.send(method, url, headers, body, streaming, first_byte_ms, total_ms);
-        unpack(promise).await
+        self.js.send(self.inbox.slot(), method, url, headers, body, streaming, first_byte_ms, total_ms);
+        Arrival(self.inbox.next().await)
     }
 
-    /// A response with a body of the gateway's own; `None` for one without.
-    pub fn respond(&self, status: u16, headers: &str, body: Option<&[u8]>) -> JsValue {
-        self.js.respond(status, headers, body)
+    /// Answers with a body of the gateway's own; `None` for none.
+    pub fn respond(&self, status: u16, headers: &Lines, body: Option<Vec<u8>>) -> Answered {
+        self.js.respond(status, headers.text(), body);
+        Answered(())
     }
 
-    /// A response with the body of the last attempt, byte for byte.
-    pub fn pass(&self, status: u16, headers: &str) -> JsValue {
-        self.js.pass(status, headers)
+    /// Answers with the body of the last attempt, byte for byte.
+    pub fn pass(&self, status: u16, headers: &Lines) -> Answered {
+        self.js.pass(status, headers.text());
+        Answered(())
     }
 
-    /// A response with the stream of the last attempt, pumped by the runtime. [`Self::relayed`] and [`Self::end`] must follow.
-    pub fn relay(&self, status: u16, headers: &str) -> JsValue {
-        self.js.relay(status, headers)
-    }
-
-    /// Waits for the end of the pump; the arrival holds the stream's bytes and how it failed, if it did.
-    pub async fn relayed(&self) -> Arrival {
-        unpack(self.js.relayed()).await
+    /// Answers with the stream of the last attempt, pumped by the runtime, and waits for the end of the pump: the arrival holds the
+    /// stream's bytes and how it failed, if it did. The caller's stream stays open until [`Self::end`].
+    pub async fn relay(&self, status: u16, headers: &Lines) -> (Answered, Arrival) {
+        self.js.relay(self.inbox.slot(), status, headers.text());
+        (Answered(()), Arrival(self.inbox.next().await))
     }
 
     /// Ends the caller's stream, behind a last frame when there is one.
-    pub async fn end(&self, frame: Option<&[u8]>) {
-        // The method catches what the runtime throws when the caller has gone.
-        let _ = JsFuture::from(self.js.end(frame)).await;
+    pub async fn end(&self, frame: Option<Vec<u8>>) {
+        self.js.end(self.inbox.slot(), frame);
+        self.inbox.next().await;
     }
+
+    /// The value under a key of a KV namespace; `None` when there is none.
+    ///
+    /// # Errors
+    /// KV's own failure.
+    pub async fn look(&self, namespace: &str, key: &str) -> Result<Option<Vec<u8>>, KvFailure> {
+        self.js.look(self.inbox.slot(), namespace, key);
+        let Brought { text, bytes } = self.inbox.next().await;
+        match text.as_str() {
+            "found" => Ok(Some(bytes)),
+            "missing" => Ok(None),
+            _ => Err(KvFailure),
+        }
+    }
+
+    /// Stores a value in a KV namespace for `ttl` seconds (at least 60). May follow an answer.
+    ///
+    /// # Errors
+    /// KV's own failure, its limit of one write a second and key among them.
+    pub async fn keep(&self, namespace: &str, key: &str, value: Vec<u8>, ttl: u32) -> Result<(), KvFailure> {
+        self.js.keep(self.inbox.slot(), namespace, key, value, ttl);
+        if self.inbox.next().await.text == "kept" { Ok(()) } else { Err(KvFailure) }
+    }
+
+    /// Waits.
+    pub async fn pause(&self, ms: u32) {
+        self.js.pause(self.inbox.slot(), ms);
+        self.inbox.next().await;
+    }
+
+    /// The time, in ms since 1970. It stands still between input and output.
+    pub fn now_ms(&self) -> u64 {
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a whole number of ms after 1970")]
+        let now = self.js.now() as u64;
+        now
+    }
+
+    /// A number in 0..1 from the runtime's generator.
+    pub fn random(&self) -> f64 {
+        self.js.random()
+    }
+
+    /// An id that no other request has: a random UUID.
+    pub fn unique_id(&self) -> String {
+        self.js.unique_id()
+    }
+
+    /// One line for the operator about something that failed behind an answer. Takes fixed words only: no text of a request.
+    pub fn log_failure(&self, what: &'static str, doing: &'static str) {
+        self.js.log(&format!("{{\"level\":\"error\",\"failed\":\"{what}\",\"doing\":\"{doing}\"}}"));
+    }
+}
+
+/// The values of the variables that the gateway knows, as JSON; the runtime learns which headers pass.
+pub fn settings(js: &JsCall, names: &[&str]) -> String {
+    js.settings(&names.join("\n"), READ_HEADERS, &PASSING_DOWN.join("\n"))
+}
+
+/// Whether a name is bound to something.
+pub fn binds(js: &JsCall, name: &str) -> bool {
+    js.binds(name)
 }
 
 /// A body that could not be read to its end.
 #[derive(Debug)]
 pub struct BrokenBody;
 
-async fn unpack(promise: Promise) -> Arrival {
-    let packed = JsFuture::from(promise).await.map(|value| Uint8Array::unchecked_from_js(value).to_vec());
-    // The methods never throw; an empty description reads as a lost connection.
-    Arrival::unpack(packed.unwrap_or_default())
-}
-
-/// The values of the variables that the gateway knows, as JSON, and the headers that it will read from now on.
-pub fn settings(env: &JsValue, names: &[&str]) -> String {
-    js_settings(env, &names.join("\n"), READ_HEADERS)
-}
-
-/// Waits.
-pub async fn pause(ms: u32) {
-    let _ = JsFuture::from(js_pause(ms)).await;
-}
-
-/// A number in 0..1 from the runtime's generator.
-pub fn random() -> f64 {
-    js_sys::Math::random()
-}
-
-/// A KV namespace.
-#[derive(Clone)]
-pub struct Kv(JsValue);
-
-impl Kv {
-    /// The namespace bound under a name, if there is one.
-    pub fn bound(env: &JsValue, name: &str) -> Option<Self> {
-        let bound = binding(env, name);
-        (!bound.is_undefined()).then_some(Self(bound))
-    }
-
-    /// The value under a key; `None` when there is none.
-    ///
-    /// # Errors
-    /// KV's own failure.
-    pub async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, KvFailure> {
-        let found = JsFuture::from(look(&self.0, key)).await.map_err(|_| KvFailure)?;
-        Ok(if found.is_null() { None } else { Some(Uint8Array::unchecked_from_js(found).to_vec()) })
-    }
-
-    /// Stores a value for `ttl` seconds (at least 60).
-    ///
-    /// # Errors
-    /// KV's own failure, its limit of one write a second and key among them.
-    pub async fn put(&self, key: &str, value: &[u8], ttl: u32) -> Result<(), KvFailure> {
-        JsFuture::from(keep(&self.0, key, value, ttl)).await.map(|_| ()).map_err(|_| KvFailure)
-    }
-}
-
 /// KV could not be read or written.
 #[derive(Clone, Copy, Debug)]
 pub struct KvFailure;
-
-/// The time, in ms since 1970. It stands still between input and output.
-pub fn now_ms() -> u64 {
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a whole number of ms after 1970")]
-    let now = js_sys::Date::now() as u64;
-    now
-}
-
-/// One line for the operator about something that failed behind an answer. Takes fixed words only: no text of a request.
-pub fn log_failure(what: &'static str, doing: &'static str) {
-    js_log(&format!("{{\"level\":\"error\",\"failed\":\"{what}\",\"doing\":\"{doing}\"}}"));
-}

@@ -26,7 +26,18 @@ pub fn stream(stored: &[u8], include_usage: bool) -> Vec<u8> {
     if !last.is_some_and(|data| alone(&data)) {
         return stored.to_vec();
     }
-    sse::events(stored).filter(|data| !alone(data)).flat_map(|data| [b"data: ", &*data, b"\n\n"].concat()).collect()
+    sse::events(stored).filter(|data| !alone(data)).flat_map(|data| event(&data)).collect()
+}
+
+fn event(data: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(data.len().saturating_add(8));
+    for line in data.split(|byte| *byte == b'\n') {
+        out.extend_from_slice(b"data: ");
+        out.extend_from_slice(line);
+        out.push(b'\n');
+    }
+    out.push(b'\n');
+    out
 }
 
 /// A whole answer as a stream, in the chunks that Cerebras would use for an answer that is ready at once. `None` when it is not an
@@ -120,7 +131,7 @@ pub fn whole_to_stream(stored: &[u8], endpoint: Endpoint) -> Option<Vec<u8>> {
 fn numbered((index, call): (usize, Value)) -> Value {
     match call {
         Value::Object(mut call) => {
-            call.entry("index").or_insert_with(|| index.into());
+            call.insert("index".to_owned(), index.into());
             Value::Object(call)
         }
         other => other,
@@ -152,6 +163,7 @@ pub fn stream_to_whole(stored: &[u8], endpoint: Endpoint) -> Option<Vec<u8>> {
                     answer.entry("choices").or_insert(Value::Null);
                 }
                 ("choices" | "object", _) => {}
+                (_, Value::Null) => drop(answer.entry(name).or_insert(Value::Null)),
                 (_, value) => drop(answer.insert(name, value)),
             }
         }
@@ -160,7 +172,7 @@ pub fn stream_to_whole(stored: &[u8], endpoint: Endpoint) -> Option<Vec<u8>> {
         return None;
     }
     choices.sort_by_key(|(index, _)| *index);
-    let finished = choices.into_iter().map(|(_, choice)| Value::Object(choice)).collect();
+    let finished = choices.into_iter().map(|(_, choice)| Value::Object(unnumbered(choice))).collect();
     answer.insert("choices".to_owned(), Value::Array(finished));
     let object = match endpoint {
         Endpoint::Chat => "chat.completion",
@@ -210,21 +222,28 @@ fn gather_message(message: &mut Map<String, Value>, delta: Map<String, Value>) {
 
 /// Calls come whole from Cerebras, but their arguments may come in pieces that say which call they belong to.
 fn gather_call(calls: &mut Vec<Value>, piece: Value) {
-    let Value::Object(mut piece) = piece else {
+    let place = |call: &Value| call.get("index").and_then(Value::as_u64);
+    let id = |call: &Value| call.get("id").and_then(Value::as_str).map(str::to_owned);
+    let more_of = |call: &&mut Value| place(&piece).is_some() && place(call) == place(&piece) && id(&piece).is_none_or(|more| id(call) == Some(more));
+    let (Some(Value::Object(call)), Some(Value::Object(function))) = (calls.iter_mut().find(more_of), piece.get("function")) else {
         calls.push(piece);
-        return;
-    };
-    let index = piece.shift_remove("index").and_then(|index| index.as_u64()).and_then(|index| usize::try_from(index).ok());
-    let new_id = piece.get("id").is_some_and(Value::is_string);
-    let known = index.and_then(|index| calls.get_mut(index)).filter(|_| !new_id);
-    let (Some(Value::Object(call)), Some(Value::Object(function))) = (known, piece.get("function")) else {
-        calls.push(Value::Object(piece));
         return;
     };
     let more = function.get("arguments").and_then(Value::as_str).unwrap_or_default().to_owned();
     if let Some(Value::Object(function)) = call.get_mut("function") {
         join_text(function, "arguments".to_owned(), more);
     }
+}
+
+/// A choice whose tool calls stand in their order and, as in every whole answer, without their numbers.
+fn unnumbered(mut choice: Map<String, Value>) -> Map<String, Value> {
+    if let Some(Value::Array(calls)) = choice.get_mut("message").and_then(|message| message.get_mut("tool_calls")) {
+        calls.sort_by_key(|call| call.get("index").and_then(Value::as_u64));
+        for call in calls.iter_mut().filter_map(Value::as_object_mut) {
+            call.shift_remove("index");
+        }
+    }
+    choice
 }
 
 fn join_text(object: &mut Map<String, Value>, name: String, text: String) {

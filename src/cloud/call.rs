@@ -1,7 +1,7 @@
 //! The call to Cerebras: attempts, deadlines and the model that stands in, against the real upstream.
 
 use super::attempts::{Attempts, Next, Outcome};
-use crate::boundary::{self, Arrival, Attempt, Call, Failure, Head, ReadHeader};
+use crate::boundary::{Arrival, Attempt, Call, Failure, Head, ReadHeader};
 use crate::config::Config;
 use crate::error::{self, Error};
 use crate::protocol::headers::{Lines, USER_AGENT, well_formed_traceparent};
@@ -57,10 +57,10 @@ pub async fn ask<'m>(config: &Config, call: &Call, question: Question<'m>) -> Re
         spent_ms = spent_ms.saturating_add(arrival.elapsed_ms());
         let outcome = arrival.failure().map_or_else(|| Outcome::of_status(arrival.status()), Outcome::of_failure);
         let success = arrival.failure().is_none() && arrival.status() < 400;
-        let jitter = if outcome == Outcome::Passing { boundary::random() } else { 0.0 };
+        let jitter = if outcome == Outcome::Passing { call.random() } else { 0.0 };
         let (arrival, model_of) = match attempts.after(outcome, success, stand_in.is_some(), jitter) {
             Next::Again { wait_ms } if spent_ms.saturating_add(wait_ms) < config.total_ms => {
-                boundary::pause(wait_ms).await;
+                call.pause(wait_ms).await;
                 spent_ms = spent_ms.saturating_add(wait_ms);
                 continue;
             }

@@ -12,10 +12,38 @@ x-ratelimit-remaining-tokens-hour, x-ratelimit-remaining-tokens-day, x-ratelimit
 x-ratelimit-reset-requests-hour, x-ratelimit-reset-requests-day, x-ratelimit-reset-tokens-minute, x-ratelimit-reset-tokens-hour, \
 x-ratelimit-reset-tokens-day";
 
-/// Whether an upstream header goes to the caller under its own name. A list of what may pass, not of what may not: cookies, the
-/// server's name and whatever comes tomorrow stay behind.
+/// The upstream's headers that reach the gateway. A list of what may pass, not of what may not: cookies, the server's name and
+/// whatever comes tomorrow stay behind. The first two are read; the others go to the caller under their own names.
+pub const PASSING_DOWN: [&str; 24] = [
+    "content-type",
+    "x-request-id",
+    "inference-id",
+    "retry-after",
+    "retry-after-ms",
+    "x-should-retry",
+    "x-ratelimit-limit-requests-minute",
+    "x-ratelimit-limit-requests-hour",
+    "x-ratelimit-limit-requests-day",
+    "x-ratelimit-limit-tokens-minute",
+    "x-ratelimit-limit-tokens-hour",
+    "x-ratelimit-limit-tokens-day",
+    "x-ratelimit-remaining-requests-minute",
+    "x-ratelimit-remaining-requests-hour",
+    "x-ratelimit-remaining-requests-day",
+    "x-ratelimit-remaining-tokens-minute",
+    "x-ratelimit-remaining-tokens-hour",
+    "x-ratelimit-remaining-tokens-day",
+    "x-ratelimit-reset-requests-minute",
+    "x-ratelimit-reset-requests-hour",
+    "x-ratelimit-reset-requests-day",
+    "x-ratelimit-reset-tokens-minute",
+    "x-ratelimit-reset-tokens-hour",
+    "x-ratelimit-reset-tokens-day",
+];
+
+/// Whether one of [`PASSING_DOWN`] goes on to the caller.
 pub fn passes_down(name: &str) -> bool {
-    matches!(name, "inference-id" | "retry-after" | "retry-after-ms" | "x-should-retry") || name.starts_with("x-ratelimit-")
+    !matches!(name, "content-type" | "x-request-id")
 }
 
 /// `name: value` lines for the boundary.

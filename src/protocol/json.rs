@@ -340,6 +340,10 @@ impl<'t> Scanner<'t> {
     }
 
     fn key(&mut self) -> Step {
+        // Until the next key is read, the path is the object's own.
+        if let Some(open) = self.open.last_mut() {
+            open.current = 0;
+        }
         self.skip_space();
         if self.peek() != Some(b'"') {
             return Err(Reason::Expected("a key in double quotes"));

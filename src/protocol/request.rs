@@ -148,7 +148,15 @@ impl<'t> CompletionRequest<'t> {
         if let Some(n) = fields.n {
             optional(n, Kind::Number, "n")?;
         }
-        let n = fields.n.and_then(Value::number).and_then(|literal| literal.parse().ok()).unwrap_or(1_usize);
+        // Whether a stream is whole depends on the number, so it has to be one that can be counted to.
+        let n = match fields.n.and_then(Value::number) {
+            Some(literal) => literal
+                .parse()
+                .ok()
+                .filter(|n| *n > 0)
+                .ok_or_else(|| Error::invalid("wrong_value", "n", "`n` must be a whole number, at least 1, written without a point or an exponent."))?,
+            None => 1_usize,
+        };
         let prompts = fields.input.filter(|_| endpoint == Endpoint::Text).map_or(1, prompt_count);
         let seeded = fields.seed.is_some_and(|seed| !seed.is_null());
         let cap = match fields.cap_null {

@@ -6,6 +6,8 @@
 
 use std::borrow::Cow;
 
+use serde::de::IgnoredAny;
+
 use super::json::{Document, Kind, Value};
 
 /// The data of the last event of a whole stream.
@@ -14,9 +16,18 @@ const DONE: &[u8] = b"[DONE]";
 /// How many events at a stream's end are looked at for its finish reason and its usage.
 const TAIL: usize = 16;
 
+/// A byte order mark at a stream's start is no part of its first line.
+fn without_mark(stream: &[u8]) -> &[u8] {
+    stream.strip_prefix(b"\xef\xbb\xbf").unwrap_or(stream)
+}
+
 /// The data of each event of a stream, in order. What stands behind the last blank line is no event.
 pub fn events(stream: &[u8]) -> impl Iterator<Item = Cow<'_, [u8]>> {
-    let mut rest = stream;
+    events_within(without_mark(stream))
+}
+
+fn events_within(part: &[u8]) -> impl Iterator<Item = Cow<'_, [u8]>> {
+    let mut rest = part;
     std::iter::from_fn(move || {
         let mut data: Option<Cow<'_, [u8]>> = None;
         loop {
@@ -48,17 +59,26 @@ fn line(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
 }
 
 fn data_of(line: &[u8]) -> Option<&[u8]> {
-    let value = line.strip_prefix(b"data:")?;
-    Some(value.strip_prefix(b" ").unwrap_or(value))
+    match line.strip_prefix(b"data")? {
+        b"" => Some(b""),
+        rest => rest.strip_prefix(b":").map(|value| value.strip_prefix(b" ").unwrap_or(value)),
+    }
 }
 
 /// Where the last event before `end` begins: behind the blank line before it.
 fn event_start(stream: &[u8], end: usize) -> usize {
-    let before = stream.get(..end).unwrap_or_default();
-    // The two line ends that make a blank line; a carriage return alone is too rare to look for from behind.
-    let lf = before.windows(2).rposition(|pair| pair == b"\n\n").map_or(0, |at| at.saturating_add(2));
-    let crlf = if before.contains(&b'\r') { before.windows(4).rposition(|four| four == b"\r\n\r\n").map_or(0, |at| at.saturating_add(4)) } else { 0 };
-    lf.max(crlf)
+    let mut before = stream.get(..end).unwrap_or_default();
+    loop {
+        before = match before.iter().rposition(|byte| matches!(byte, b'\n' | b'\r')) {
+            Some(at) => before.get(..=at).unwrap_or_default(),
+            None => return 0,
+        };
+        let line = before.strip_suffix(b"\r\n").or_else(|| before.split_last().map(|(_, line)| line)).unwrap_or_default();
+        if matches!(line.last(), None | Some(b'\n' | b'\r')) {
+            return before.len();
+        }
+        before = line;
+    }
 }
 
 /// What the end of a stream tells.
@@ -72,13 +92,15 @@ pub struct Ending {
 
 /// Reads the end of a stream: a handful of events from behind, so that the cost does not grow with the stream.
 pub fn ending(stream: &[u8], choices: usize) -> Ending {
+    let stream = without_mark(stream);
     let mut end = event_start(stream, stream.len());
     let unfinished = stream.get(end..).unwrap_or_default();
     if unfinished.iter().any(|byte| !byte.is_ascii_whitespace()) {
         return Ending::default();
     }
     let mut done = false;
-    let mut finished = 0_usize;
+    // The indices of the choices that have come to their end.
+    let mut finished: Vec<String> = Vec::new();
     // With several choices a short one may have finished long before the end.
     let limit = if choices > 1 { usize::MAX } else { TAIL };
     for _ in 0..limit {
@@ -90,7 +112,7 @@ pub fn ending(stream: &[u8], choices: usize) -> Ending {
         let start = event_start(stream, trimmed);
         let event = stream.get(start..end).unwrap_or_default();
         end = start;
-        let Some(data) = events(event).next() else { continue };
+        let Some(data) = events_within(event).next() else { continue };
         if data.starts_with(DONE) {
             done = true;
             continue;
@@ -104,18 +126,30 @@ pub fn ending(stream: &[u8], choices: usize) -> Ending {
             break;
         }
         let finishes = |choice: &Value<'_>| choice.get("finish_reason").is_some_and(|reason| reason.kind() == Kind::String);
-        let finishing = root.get("choices").map_or(0, |choices| choices.elements().filter(finishes).count());
-        finished = finished.saturating_add(finishing);
-        if finished >= choices {
+        for choice in root.get("choices").into_iter().flat_map(Value::elements).filter(finishes) {
+            let index = choice.get("index").map_or("0", Value::raw);
+            if !finished.iter().any(|known| known == index) {
+                finished.push(index.to_owned());
+            }
+        }
+        if finished.len() >= choices {
             return Ending { whole: true, told_error: false };
         }
     }
     Ending::default()
 }
 
-/// Whether an object is an error: it has an `error` that says something.
+/// Whether an object is an error: it has an `error` that says something. What is empty says nothing: clients that test for truth
+/// pass it over.
 pub fn is_error(object: Value<'_>) -> bool {
-    object.get("error").is_some_and(|error| !error.is_null() && error.boolean() != Some(false))
+    object.get("error").is_some_and(|error| match error.kind() {
+        Kind::Null => false,
+        Kind::Bool => error.boolean() == Some(true),
+        Kind::Number => error.raw() != "0",
+        Kind::String => error.raw() != "\"\"",
+        Kind::Array => error.elements().next().is_some(),
+        Kind::Object => error.members().next().is_some(),
+    })
 }
 
 /// What must follow a stream that broke off, so that its last event is the given error whatever came before: `members` are the
@@ -125,35 +159,40 @@ pub fn is_error(object: Value<'_>) -> bool {
 /// late: clients fail on the half with an error of syntax, or skip it. So the half is completed instead, to a chunk that has the
 /// error's members.
 pub fn mend(stream: &[u8], members: &str) -> Vec<u8> {
+    const FIELD: &[u8] = b"data:";
+    let stream = without_mark(stream);
     let unfinished = stream.get(event_start(stream, stream.len())..).unwrap_or_default();
-    let frame = format!("data: {{{members}}}\n\n");
-    // Lines of the unfinished event that have ended already are whole; what counts is the line that has not.
-    let open_line = unfinished.rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
+    let open_at = unfinished.iter().rposition(|byte| matches!(byte, b'\n' | b'\r')).map_or(0, |at| at.saturating_add(1));
+    let (ended, open) = unfinished.split_at_checked(open_at).unwrap_or_default();
     let mut out = Vec::new();
-    match data_of(open_line) {
-        None if "data:".as_bytes().starts_with(open_line) && !open_line.is_empty() => {
-            // The field's name itself was cut.
-            out.extend_from_slice("data:".as_bytes().get(open_line.len()..).unwrap_or_default());
-            out.extend_from_slice(format!(" {{{members}}}\n\n").as_bytes());
-            return out;
-        }
-        None => {}
-        Some(data) if data.trim_ascii().is_empty() => {
-            out.extend_from_slice(format!("{{{members}}}\n\n").as_bytes());
-            return out;
-        }
-        Some(data) => {
-            if let Some(rest) = complete(data, members) {
-                out.extend_from_slice(rest.as_slice());
-                out.extend_from_slice(b"\n\n");
-                return out;
-            }
-        }
+    let value = if !open.is_empty() && FIELD.starts_with(open) {
+        // The field's name itself was cut.
+        out.extend_from_slice(FIELD.get(open.len()..).unwrap_or_default());
+        Some(&[][..])
+    } else {
+        data_of(open)
+    };
+    // The event's data so far: lines that have ended, and the one that has not.
+    let mut data = Vec::new();
+    if let Some(begun) = events_within(&[ended, b"\n\n"].concat()).next() {
+        data.extend_from_slice(&begun);
+        data.push(b'\n');
     }
-    if !unfinished.is_empty() {
-        out.extend_from_slice(if open_line.is_empty() { b"\n" } else { b"\n\n" });
+    data.extend_from_slice(value.unwrap_or_default());
+    let frame = format!("{{{members}}}").into_bytes();
+    let rest = if data.trim_ascii().is_empty() { Some(frame.clone()) } else { complete(&data, members) };
+    if rest.is_none() {
+        // What has come is an event of its own.
+        out.extend_from_slice(b"\n\n");
     }
-    out.extend_from_slice(frame.as_bytes());
+    if rest.is_none() || value.is_none() {
+        if rest.is_some() && !open.is_empty() {
+            out.push(b'\n');
+        }
+        out.extend_from_slice(b"data: ");
+    }
+    out.extend_from_slice(&rest.unwrap_or(frame));
+    out.extend_from_slice(b"\n\n");
     out
 }
 
@@ -181,10 +220,10 @@ fn complete(cut: &[u8], members: &str) -> Option<Vec<u8>> {
     }
     let state = Cut::read(cut)?;
     out.extend_from_slice(state.closing(members)?.as_bytes());
-    // The proof that it is one: the whole reads as JSON, and has the error.
-    let whole = [cut, &out].concat();
-    let document = Document::read(&whole).ok()?;
-    is_error(document.root()).then_some(out)
+    // The proof that it is one. A key that the cut has made the same as another is no harm: readers take the last, and last come
+    // the members.
+    let whole = String::from_utf8([cut, &out].concat()).ok()?;
+    serde_json::from_str::<IgnoredAny>(&whole).is_ok().then_some(out)
 }
 
 /// Where in a JSON text a cut fell.
@@ -258,7 +297,7 @@ impl Cut {
                     state.token.clear();
                     state.open.last_mut()?.pair = Pair::Colon;
                 }
-                b' ' | b'\t' => state.token.clear(),
+                b' ' | b'\t' | b'\n' | b'\r' => state.token.clear(),
                 _ => {
                     if state.token.is_empty() {
                         state.began();
@@ -285,7 +324,7 @@ impl Cut {
     fn closing(&self, members: &str) -> Option<String> {
         let mut out = String::new();
         if self.in_string {
-            out.push_str(string_rest(&self.token)?);
+            out.push_str(&string_rest(&self.token));
         } else if !self.token.is_empty() {
             out.push_str(token_rest(&self.token)?);
         }
@@ -311,33 +350,39 @@ impl Cut {
     }
 }
 
-/// What ends a string that was cut, perhaps within an escape.
-fn string_rest(token: &[u8]) -> Option<&'static str> {
-    // The escape that the cut fell into begins at the last backslash that is not itself escaped.
-    let mut escape = None;
-    let mut at = 0_usize;
-    while let Some(byte) = token.get(at) {
-        let step = if *byte == b'\\' {
-            let length = if token.get(at.saturating_add(1)) == Some(&b'u') { 6 } else { 2 };
-            escape = Some((at, length));
-            length
-        } else {
-            1
-        };
-        at = at.saturating_add(step);
+/// What ends a string that was cut, perhaps within an escape or between the two halves of a surrogate pair.
+fn string_rest(token: &[u8]) -> String {
+    let is_high = |digits: &str| u16::from_str_radix(digits, 16).is_ok_and(|unit| matches!(unit, 0xd800..=0xdbff));
+    let mut rest = token;
+    // Whether the first half of a pair came last.
+    let mut half = false;
+    let mut out = String::new();
+    loop {
+        match rest {
+            [] => break,
+            [b'\\'] => {
+                out.push_str(if half { "udc00" } else { "n" });
+                half = false;
+                break;
+            }
+            [b'\\', b'u', tail @ ..] => {
+                let (digits, after) = tail.split_at_checked(4).unwrap_or((tail, &[]));
+                let missing = if half { "dc00" } else { "0000" }.get(digits.len()..).unwrap_or_default();
+                out.push_str(missing);
+                half = is_high(&[&String::from_utf8_lossy(digits), missing].concat());
+                rest = after;
+            }
+            [b'\\', _, tail @ ..] | [_, tail @ ..] => {
+                half = false;
+                rest = tail;
+            }
+        }
     }
-    let missing = escape.map_or(0, |(at, length): (usize, usize)| at.saturating_add(length).saturating_sub(token.len()));
-    let last_is_backslash = token.last() == Some(&b'\\');
-    match missing {
-        0 => Some("\""),
-        // A backslash alone: made an escaped quote's place, whichever escape it was going to be.
-        1 if last_is_backslash => Some("n\""),
-        1 => Some("0\""),
-        2 => Some("00\""),
-        3 => Some("000\""),
-        4 => Some("0000\""),
-        _ => None,
+    if half {
+        out.push_str("\\udc00");
     }
+    out.push('"');
+    out
 }
 
 /// What ends a number or a literal that was cut.

@@ -1,0 +1,292 @@
+// One request of a caller, and what belongs to it on both sides of the gateway: all that wasm asks of the Workers runtime.
+//
+// Every method does one thing with the runtime and decides nothing: what to send, what to keep, when to give up and what an answer
+// means is decided in Rust. A call from wasm costs as much as reading a hundred bytes, and each object that wasm holds costs a slot
+// in a table; so a method takes all that its step needs, and what it brings back goes into wasm by one call, `resume`, as a text
+// with a line an item and as bytes.
+
+/** The request headers that the gateway reads, and the response headers that may pass it, in Rust's order. */
+let readHeaders = [];
+let passingHeaders = [];
+
+// How an attempt upstream ended; Rust's `failure` has the same numbers.
+const ARRIVED = 0;
+const LOST = 1;
+const FIRST_BYTE_LATE = 2;
+const TOTAL_LATE = 3;
+
+const NOTHING = new Uint8Array(0);
+
+/** `name: value` lines as a record: the runtime takes a record of headers at a quarter of what an array of pairs costs it. */
+function record(lines) {
+  const headers = {};
+  for (let at = 0; at < lines.length; ) {
+    const colon = lines.indexOf(": ", at);
+    const end = lines.indexOf("\n", colon);
+    headers[lines.slice(at, colon)] = lines.slice(colon + 2, end);
+    at = end + 1;
+  }
+  return headers;
+}
+
+/** Reads a stream into `chunks` to its end, or until it holds more than `limit` bytes: then false. */
+async function collect(stream, chunks, limit = Infinity) {
+  let size = 0;
+  const reader = stream.getReader();
+  for (;;) {
+    const { value, done } = await reader.read();
+    if (done) return true;
+    size += value.byteLength;
+    if (size > limit) {
+      reader.cancel().catch(() => {});
+      return false;
+    }
+    chunks.push(value);
+  }
+}
+
+function joined(chunks) {
+  if (chunks.length === 1) return chunks[0];
+  const whole = new Uint8Array(chunks.reduce((size, chunk) => size + chunk.byteLength, 0));
+  let at = 0;
+  for (const chunk of chunks) {
+    whole.set(chunk, at);
+    at += chunk.byteLength;
+  }
+  return whole;
+}
+
+export class Call {
+  /** `answer` takes the response; `resume` goes on in wasm with what a method has brought. */
+  constructor(request, env, context, answer, resume) {
+    this.request = request;
+    this.env = env;
+    this.context = context;
+    this.answer = answer;
+    this.resume = resume;
+    this.ending = LOST;
+    this.body = null;
+    this.whole = null;
+    this.stream = null;
+  }
+
+  /** The configuration, once an isolate: the values of the variables, as JSON, and the headers of interest from now on. */
+  settings(names, read, passing) {
+    readHeaders = read.split("\n");
+    passingHeaders = passing.split("\n");
+    const values = {};
+    for (const name of names.split("\n")) {
+      if (this.env[name] !== undefined) values[name] = this.env[name];
+    }
+    // Set by the build for `wrangler dev` alone: what is deployed has no default key.
+    if (globalThis.MAYA_EDGE_LOCAL === true) values.LOCAL = true;
+    return JSON.stringify(values);
+  }
+
+  /** Whether a name is bound to something. */
+  binds(name) {
+    return this.env[name] !== undefined;
+  }
+
+  /** The time, method, address and read headers, a line each. */
+  head() {
+    const { method, url, headers } = this.request;
+    let text = `${Date.now()}\n${method}\n${url}`;
+    for (let i = 0; i < readHeaders.length; i++) {
+      text += "\n";
+      const value = headers.get(readHeaders[i]);
+      if (value !== null) text += value;
+    }
+    return text;
+  }
+
+  /** The body's bytes, decompressed when `gzip`: "body", "large" when they are more than `limit`, "broken" when they end early. */
+  async read(slot, limit, gzip) {
+    let said = "broken";
+    let bytes = NOTHING;
+    try {
+      const { body, headers } = this.request;
+      const length = headers.get("content-length");
+      if (body === null) {
+        said = "body";
+      } else if (length !== null && Number(length) > limit) {
+        said = "large";
+      } else if (length !== null && !gzip) {
+        // A declared length is enforced by the runtime; without one, or behind a compression, bytes are counted as they come.
+        bytes = new Uint8Array(await this.request.arrayBuffer());
+        said = "body";
+      } else {
+        const chunks = [];
+        const fits = await collect(gzip ? body.pipeThrough(new DecompressionStream("gzip")) : body, chunks, limit);
+        said = fits ? "body" : "large";
+        if (fits) bytes = joined(chunks);
+      }
+    } catch {
+      // Said: "broken".
+    }
+    this.body = bytes;
+    this.resume(slot, said, bytes);
+  }
+
+  /**
+   * One attempt upstream: sends `body`, or what was sent before, or the caller's own bytes, and waits for the answer (its first
+   * bytes when an event stream is wanted and comes, else the whole). Both deadlines are in ms from now.
+   */
+  async send(slot, method, url, headers, body, streaming, firstByteMs, totalMs) {
+    const started = Date.now();
+    if (body !== undefined) this.body = body;
+    this.watch(firstByteMs, totalMs);
+    let text;
+    try {
+      const response = await fetch(url, {
+        method,
+        headers: record(headers),
+        body: method === "GET" ? undefined : this.body,
+        signal: this.controller.signal,
+        redirect: "manual",
+      });
+      text = `${response.status}\n`;
+      for (let i = 0; i < passingHeaders.length; i++) {
+        const value = response.headers.get(passingHeaders[i]);
+        if (value !== null) text += `${passingHeaders[i]}: ${value}\n`;
+      }
+      if (streaming && response.status === 200 && /^text\/event-stream/i.test(response.headers.get("content-type"))) {
+        const reader = response.body.getReader();
+        const { value, done } = await reader.read();
+        reader.releaseLock();
+        if (done) throw new Error("an empty stream");
+        this.first = value;
+        this.stream = response.body;
+      } else {
+        // A whole answer is one piece to its caller, so its first byte is its last.
+        this.whole = new Uint8Array(await response.arrayBuffer());
+        clearTimeout(this.timer);
+      }
+      this.waiting = false;
+    } catch {
+      clearTimeout(this.timer);
+      this.resume(slot, `${this.ending}\n${Date.now() - started}\n`, NOTHING);
+      return;
+    }
+    const form = this.stream === null ? "whole" : "stream";
+    this.resume(slot, `${ARRIVED}\n${Date.now() - started}\n${form}\n${text}`, this.whole ?? NOTHING);
+  }
+
+  /** Aborts an attempt whose first byte, or whose end, comes too late. */
+  watch(firstByteMs, totalMs) {
+    const controller = new AbortController();
+    this.controller = controller;
+    this.ending = LOST;
+    this.waiting = true;
+    const give = (ending) => {
+      this.ending = ending;
+      controller.abort();
+    };
+    const first = Math.min(firstByteMs, totalMs);
+    this.timer = setTimeout(() => {
+      if (this.waiting) give(first < totalMs ? FIRST_BYTE_LATE : TOTAL_LATE);
+      else this.timer = setTimeout(give, totalMs - first, TOTAL_LATE);
+    }, first);
+  }
+
+  /** Answers with a body of the gateway's own, or none. */
+  respond(status, headers, body) {
+    this.answer(new Response(body ?? null, { status, headers: record(headers) }));
+  }
+
+  /** Answers with the upstream's body as it came. */
+  pass(status, headers) {
+    this.answer(new Response(this.whole, { status, headers: record(headers) }));
+  }
+
+  /** Answers with the upstream's stream, pumped by the runtime, and waits for the end of the pump; then gives all its bytes. */
+  async relay(slot, status, headers) {
+    const { readable, writable } = new IdentityTransformStream();
+    const [toCaller, toGateway] = this.stream.tee();
+    this.writable = writable;
+    this.answer(new Response(readable, { status, headers: record(headers) }));
+    const chunks = [this.first];
+    let ending = ARRIVED;
+    try {
+      const writer = writable.getWriter();
+      const written = writer.write(this.first);
+      writer.releaseLock();
+      await written;
+      await toCaller.pipeTo(writable, { preventClose: true, preventAbort: true });
+      await collect(toGateway, chunks);
+    } catch {
+      ending = this.ending;
+      // Whoever failed, caller or upstream: nobody needs more of the stream than what had come, which tells where it was cut.
+      this.controller.abort();
+      await collect(toGateway, chunks).catch(() => {});
+    }
+    clearTimeout(this.timer);
+    this.resume(slot, `${ending}\n`, joined(chunks));
+  }
+
+  /** Ends the caller's stream, behind a last frame when there is one. */
+  async end(slot, frame) {
+    const writer = this.writable.getWriter();
+    try {
+      if (frame !== undefined) await writer.write(frame);
+      await writer.close();
+    } catch {
+      // The caller has gone; nobody is left to tell.
+    }
+    this.resume(slot, "", NOTHING);
+  }
+
+  /** A value of a KV namespace: "found", "missing" or "failed". */
+  async look(slot, namespace, key) {
+    let said = "failed";
+    let value = null;
+    try {
+      value = await this.env[namespace].get(key, "arrayBuffer");
+      said = value === null ? "missing" : "found";
+    } catch {
+      // Said: "failed".
+    }
+    this.resume(slot, said, value === null ? NOTHING : new Uint8Array(value));
+  }
+
+  /** Stores a value for `ttl` seconds: "kept" or "failed". */
+  async keep(slot, namespace, key, value, ttl) {
+    let said = "kept";
+    try {
+      await this.env[namespace].put(key, value, { expirationTtl: ttl });
+    } catch {
+      said = "failed";
+    }
+    this.resume(slot, said, NOTHING);
+  }
+
+  /** Waits. */
+  pause(slot, ms) {
+    setTimeout(() => this.resume(slot, "", NOTHING), ms);
+  }
+
+  now() {
+    return Date.now();
+  }
+
+  random() {
+    return Math.random();
+  }
+
+  uniqueId() {
+    return crypto.randomUUID();
+  }
+
+  log(line) {
+    console.error(line);
+  }
+}
+
+// What may go on after the answer keeps the isolate at work for the request until it has ended. The next step begins within
+// `resume`, before the one that calls it has ended, so the chain is never let go.
+for (const name of ["relay", "end", "keep"]) {
+  const step = Call.prototype[name];
+  Call.prototype[name] = function (...given) {
+    this.context.waitUntil(step.apply(this, given));
+  };
+}
