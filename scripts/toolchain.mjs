@@ -166,6 +166,12 @@ export function ensure() {
   };
 }
 
+/** Builds the stand-in for Cerebras and returns its program. */
+export function standIn(env) {
+  run("cargo", ["build", "--release", "--quiet", "-p", "cerebras-stand-in"], { env });
+  return path.join(process.env.CARGO_TARGET_DIR ?? path.join(root, "target"), "release/cerebras-stand-in");
+}
+
 /** Runs a script's main function; a set-up failure ends it with one line instead of a stack. */
 export async function main(body) {
   try {

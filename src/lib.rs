@@ -51,6 +51,8 @@ struct Surroundings {
 impl Gateway {
     fn of(call: &JsCall) -> Self {
         let config = Config::read(&boundary::settings(call, &config::NAMES));
+        let upstream = config.as_ref().map(cloud::call::identity).unwrap_or_default();
+        boundary::prepare(call, &api::constant_headers(), &upstream);
         Self(Rc::new(Surroundings { config, has_cache: boundary::binds(call, api::completions::CACHE) }))
     }
 

@@ -13,7 +13,7 @@ use crate::cloud::call::{Question, Reply, ask, failed};
 use crate::error::{self, Error};
 use crate::protocol::answer::{Quality, judge};
 use crate::protocol::headers::Lines;
-use crate::protocol::request::{CompletionRequest, Endpoint, fold_extra_body};
+use crate::protocol::request::{CompletionRequest, Endpoint};
 use crate::protocol::sse;
 use crate::telemetry::timing::Timing;
 
@@ -28,8 +28,11 @@ pub async fn answer(gateway: &Gateway, call: &Call, endpoint: Endpoint, tenant: 
     let config = gateway.config()?;
     let key = admission::admit(config, &call.head, tenant)?;
     let body = read_body(call).await?;
-    let folded = fold_extra_body(&body)?;
-    let request = CompletionRequest::read(folded.as_deref().unwrap_or(&body), endpoint)?;
+    let mut request = CompletionRequest::read(&body, endpoint)?;
+    let folded = request.folded()?;
+    if let Some(folded) = &folded {
+        request = CompletionRequest::read(folded, endpoint)?;
+    }
     let model = config.models.resolve(request.model());
     let added_cap = request.lacks_cap().then_some(model.cap_tokens);
 
@@ -189,19 +192,19 @@ async fn give(
     timing: &Timing,
 ) -> Result<Answered, Error> {
     let Reply { arrival, model, attempts, .. } = reply;
-    let status = arrival.status();
-    let quality = if status != 200 || arrival.is_stream() { Quality::Passing } else { judge(arrival.body()) };
-    if quality == Quality::Unreadable || (status == 200 && request.stream() && !arrival.is_stream()) {
+    let status = arrival.status;
+    let quality = if status != 200 || arrival.is_stream { Quality::Passing } else { judge(&arrival.body) };
+    let answers = status == 200 && quality != Quality::Unreadable && arrival.is_stream == request.stream();
+    if !answers && status < 400 {
         return Err(error::upstream::unreadable());
     }
     let entry = match quality {
-        Quality::Keepable if visit.store.is_some() => visit.entry(Form::Whole, arrival.body(), call.now_ms()),
+        Quality::Keepable if visit.store.is_some() => visit.entry(Form::Whole, &arrival.body, call.now_ms()),
         _ => None,
     };
 
     let mut lines = Lines::default();
-    answer::add_headers(&arrival, &mut lines);
-    lines.add("content-type", answer::content_type(&arrival));
+    lines.add("content-type", &arrival.content_type);
     lines.add("cache-status", &visit.status(entry.is_some()));
     lines.add("x-maya-model", model);
     lines.add("x-maya-attempts", &attempts.to_string());
@@ -209,36 +212,39 @@ async fn give(
     add_common(gateway, call, answer::request_id(&arrival), &mut lines);
 
     if status >= 400 {
-        return Ok(call.respond(status, &lines, Some(answer::error_body(&arrival)?.into_owned())));
+        return Ok(call.pass(status, &lines, Some(answer::error_body(&arrival)?.into_owned())));
     }
-    if arrival.is_stream() {
+    if arrival.is_stream {
         let (answered, relayed) = call.relay(status, &lines).await;
         finish_stream(gateway, call, request, &relayed, &visit).await;
         return Ok(answered);
     }
-    let answered = call.pass(status, &lines);
+    let answered = call.pass(status, &lines, None);
     keep(call, entry).await;
     Ok(answered)
 }
 
 /// What follows a relayed stream: an error frame when it broke off, the end, and the cache entry when it is one to keep.
 async fn finish_stream(gateway: &Gateway, call: &Call, request: &CompletionRequest<'_>, relayed: &Arrival, visit: &CacheVisit) {
-    let ending = sse::ending(relayed.body(), request.choices());
+    let ending = sse::ending(&relayed.body, request.choices());
+    if ending.unterminated {
+        return call.end(Some(b"\n\n".to_vec())).await;
+    }
     let frame = (!ending.whole && !ending.told_error).then(|| {
-        let error = match (relayed.failure(), gateway.config()) {
+        let error = match (relayed.failure, gateway.config()) {
             (Some(late @ (Failure::FirstByteLate | Failure::TotalLate)), Ok(config)) => failed(config, late),
             _ => error::upstream::incomplete(),
         };
-        sse::mend(relayed.body(), &error.frame_members())
+        sse::mend(&relayed.body, &error.frame_members())
     });
     call.end(frame).await;
     if !ending.whole || visit.store.is_none() || visit.place.is_none() {
         return;
     }
     // Whether every choice is one to keep is told by the whole answer that the stream spelled.
-    let whole = replay::stream_to_whole(relayed.body(), request.endpoint());
+    let whole = replay::stream_to_whole(&relayed.body, request.endpoint());
     if whole.is_some_and(|whole| judge(&whole) == Quality::Keepable) {
-        keep(call, visit.entry(Form::Stream, relayed.body(), call.now_ms())).await;
+        keep(call, visit.entry(Form::Stream, &relayed.body, call.now_ms())).await;
     }
 }
 

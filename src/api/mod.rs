@@ -57,7 +57,16 @@ fn own(gateway: &Gateway, call: &Call, method: &str, body: &str) -> Answered {
     call.respond(200, &lines, (method != "HEAD").then(|| body.as_bytes().to_vec()))
 }
 
-/// What every answer carries: the request's id, and that no shared cache on the way may keep it.
+/// What every answer carries in the same words: no shared cache on the way may keep it, and its type is what it says.
+pub fn constant_headers() -> Lines {
+    let mut lines = Lines::default();
+    lines.add("cache-control", "private, no-store");
+    lines.add("vary", "Authorization, Origin");
+    lines.add("x-content-type-options", "nosniff");
+    lines
+}
+
+/// What every answer carries in words of its own: the request's id, and leave to read it for pages of configured origins.
 fn add_common(gateway: &Gateway, call: &Call, upstream_id: Option<&str>, lines: &mut Lines) {
     let given = call.head.header(ReadHeader::RequestId).filter(|id| well_formed_id(id));
     match (given, upstream_id) {
@@ -68,9 +77,6 @@ fn add_common(gateway: &Gateway, call: &Call, upstream_id: Option<&str>, lines: 
         (Some(id), None) | (None, Some(id)) => lines.add("x-request-id", id),
         (None, None) => lines.add("x-request-id", &call.unique_id()),
     }
-    lines.add("cache-control", "private, no-store");
-    lines.add("vary", "Authorization, Origin");
-    lines.add("x-content-type-options", "nosniff");
     if let Ok(config) = gateway.config() {
         cors::add(config, &call.head, lines);
     }

@@ -41,13 +41,13 @@ pub async fn answer(
     let question = Question { method: "GET", target: &path, model: "", body: None, stand_in: None, streaming: false };
     let reply = ask(config, call, question).await?;
     let mut lines = Lines::default();
-    answer::add_headers(&reply.arrival, &mut lines);
-    lines.add("content-type", answer::content_type(&reply.arrival));
+    lines.add("content-type", &reply.arrival.content_type);
     add_common(gateway, call, answer::request_id(&reply.arrival), &mut lines);
-    let status = reply.arrival.status();
-    if status >= 400 {
-        let body = answer::error_body(&reply.arrival)?;
-        return Ok(call.respond(status, &lines, (method != "HEAD").then(|| body.into_owned())));
-    }
-    Ok(if method == "HEAD" { call.respond(status, &lines, None) } else { call.pass(status, &lines) })
+    let status = reply.arrival.status;
+    let body = match status {
+        _ if method == "HEAD" => Some(Vec::new()),
+        400.. => Some(answer::error_body(&reply.arrival)?.into_owned()),
+        _ => None,
+    };
+    Ok(call.pass(status, &lines, body))
 }

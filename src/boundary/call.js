@@ -5,9 +5,12 @@
 // in a table; so a method takes all that its step needs, and what it brings back goes into wasm by one call, `resume`, as a text
 // with a line an item and as bytes.
 
-/** The request headers that the gateway reads, and the response headers that may pass it, in Rust's order. */
+/** What `prepare` has been given: names of headers in Rust's order, and headers that are the same for every request. */
 let readHeaders = [];
-let passingHeaders = [];
+let readDown = [];
+let passingDown = [];
+let towardsCaller = {};
+let towardsUpstream = {};
 
 // How an attempt upstream ended; Rust's `failure` has the same numbers.
 const ARRIVED = 0;
@@ -66,14 +69,13 @@ export class Call {
     this.resume = resume;
     this.ending = LOST;
     this.body = null;
+    this.passing = null;
     this.whole = null;
     this.stream = null;
   }
 
-  /** The configuration, once an isolate: the values of the variables, as JSON, and the headers of interest from now on. */
-  settings(names, read, passing) {
-    readHeaders = read.split("\n");
-    passingHeaders = passing.split("\n");
+  /** The values of the variables, as JSON; once an isolate. */
+  settings(names) {
     const values = {};
     for (const name of names.split("\n")) {
       if (this.env[name] !== undefined) values[name] = this.env[name];
@@ -81,6 +83,18 @@ export class Call {
     // Set by the build for `wrangler dev` alone: what is deployed has no default key.
     if (globalThis.MAYA_EDGE_LOCAL === true) values.LOCAL = true;
     return JSON.stringify(values);
+  }
+
+  /**
+   * What stays the same from now on, once an isolate: the request headers to read, the upstream's headers to read and those to pass
+   * on to the caller, and the headers of every response and of every request upstream.
+   */
+  prepare(read, down, passing, caller, upstream) {
+    readHeaders = read.split("\n");
+    readDown = down.split("\n");
+    passingDown = passing.split("\n");
+    towardsCaller = record(caller);
+    towardsUpstream = record(upstream);
   }
 
   /** Whether a name is bound to something. */
@@ -129,7 +143,7 @@ export class Call {
   }
 
   /**
-   * One attempt upstream: sends `body`, or what was sent before, or the caller's own bytes, and waits for the answer (its first
+   * One attempt upstream, at `url`: sends `body`, or what was sent before, or the caller's own bytes, and waits for the answer (its first
    * bytes when an event stream is wanted and comes, else the whole). Both deadlines are in ms from now.
    */
   async send(slot, method, url, headers, body, streaming, firstByteMs, totalMs) {
@@ -140,15 +154,19 @@ export class Call {
     try {
       const response = await fetch(url, {
         method,
-        headers: record(headers),
+        headers: { ...towardsUpstream, ...record(headers) },
         body: method === "GET" ? undefined : this.body,
         signal: this.controller.signal,
         redirect: "manual",
       });
       text = `${response.status}\n`;
-      for (let i = 0; i < passingHeaders.length; i++) {
-        const value = response.headers.get(passingHeaders[i]);
-        if (value !== null) text += `${passingHeaders[i]}: ${value}\n`;
+      for (let i = 0; i < readDown.length; i++) {
+        text += `${response.headers.get(readDown[i]) ?? ""}\n`;
+      }
+      this.passing = {};
+      for (let i = 0; i < passingDown.length; i++) {
+        const value = response.headers.get(passingDown[i]);
+        if (value !== null) this.passing[passingDown[i]] = value;
       }
       if (streaming && response.status === 200 && /^text\/event-stream/i.test(response.headers.get("content-type"))) {
         const reader = response.body.getReader();
@@ -191,12 +209,12 @@ export class Call {
 
   /** Answers with a body of the gateway's own, or none. */
   respond(status, headers, body) {
-    this.answer(new Response(body ?? null, { status, headers: record(headers) }));
+    this.answer(new Response(body ?? null, { status, headers: { ...towardsCaller, ...record(headers) } }));
   }
 
-  /** Answers with the upstream's body as it came. */
-  pass(status, headers) {
-    this.answer(new Response(this.whole, { status, headers: record(headers) }));
+  /** Answers with what came from upstream: its passing headers, and its body or `body` in that one's place. */
+  pass(status, headers, body) {
+    this.answer(new Response(body ?? this.whole, { status, headers: { ...towardsCaller, ...this.passing, ...record(headers) } }));
   }
 
   /** Answers with the upstream's stream, pumped by the runtime, and waits for the end of the pump; then gives all its bytes. */
@@ -204,7 +222,9 @@ export class Call {
     const { readable, writable } = new IdentityTransformStream();
     const [toCaller, toGateway] = this.stream.tee();
     this.writable = writable;
-    this.answer(new Response(readable, { status, headers: record(headers) }));
+    this.answer(new Response(readable, { status, headers: { ...towardsCaller, ...this.passing, ...record(headers) } }));
+    // What is kept at work after the answer is not ended with its caller, so it has to be told.
+    this.request.signal.onabort = () => this.controller.abort();
     const chunks = [this.first];
     let ending = ARRIVED;
     try {
@@ -213,7 +233,8 @@ export class Call {
       writer.releaseLock();
       await written;
       await toCaller.pipeTo(writable, { preventClose: true, preventAbort: true });
-      await collect(toGateway, chunks);
+      // All of it lies ready now, and the runtime gathers it in one step.
+      chunks.push(new Uint8Array(await new Response(toGateway).arrayBuffer()));
     } catch {
       ending = this.ending;
       // Whoever failed, caller or upstream: nobody needs more of the stream than what had come, which tells where it was cut.
@@ -221,6 +242,7 @@ export class Call {
       await collect(toGateway, chunks).catch(() => {});
     }
     clearTimeout(this.timer);
+    this.request.signal.onabort = null;
     this.resume(slot, `${ending}\n`, joined(chunks));
   }
 

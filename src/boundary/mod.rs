@@ -8,14 +8,16 @@ pub mod task;
 use task::{Brought, Inbox};
 use wasm_bindgen::prelude::*;
 
-use crate::protocol::headers::{Lines, PASSING_DOWN};
+use crate::protocol::headers::{Lines, PASSING_DOWN, READ_DOWN};
 
 #[wasm_bindgen]
 extern "C" {
     /// The runtime's side of a request: `Call` of `call.js`.
     pub type JsCall;
     #[wasm_bindgen(method)]
-    fn settings(this: &JsCall, names: &str, read: &str, passing: &str) -> String;
+    fn settings(this: &JsCall, names: &str) -> String;
+    #[wasm_bindgen(method)]
+    fn prepare(this: &JsCall, read: &str, down: &str, passing: &str, caller: &str, upstream: &str);
     #[wasm_bindgen(method)]
     fn binds(this: &JsCall, name: &str) -> bool;
     #[wasm_bindgen(method)]
@@ -38,7 +40,7 @@ extern "C" {
     #[wasm_bindgen(method)]
     fn respond(this: &JsCall, status: u16, headers: &str, body: Option<Vec<u8>>);
     #[wasm_bindgen(method)]
-    fn pass(this: &JsCall, status: u16, headers: &str);
+    fn pass(this: &JsCall, status: u16, headers: &str, body: Option<Vec<u8>>);
     #[wasm_bindgen(method)]
     fn relay(this: &JsCall, slot: u32, status: u16, headers: &str);
     #[wasm_bindgen(method)]
@@ -93,6 +95,8 @@ const LINES_BEFORE: usize = 3;
 #[derive(Debug)]
 pub struct Head {
     text: String,
+    /// Where each line ends.
+    ends: Vec<usize>,
     /// Milliseconds since 1970 at the request's arrival.
     pub now_ms: u64,
 }
@@ -101,12 +105,17 @@ impl Head {
     /// From a text of lines: the time in ms, the method, the address, then the values of the headers in the order of
     /// [`ReadHeader`], each empty when there is none.
     pub fn new(text: String) -> Self {
-        let now_ms = text.split('\n').next().and_then(|now| now.parse().ok()).unwrap_or_default();
-        Self { text, now_ms }
+        let mut ends = Vec::with_capacity(24);
+        ends.extend(text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at));
+        ends.push(text.len());
+        let mut head = Self { text, ends, now_ms: 0 };
+        head.now_ms = head.line(0).parse().unwrap_or_default();
+        head
     }
 
     fn line(&self, index: usize) -> &str {
-        self.text.split('\n').nth(index).unwrap_or_default()
+        let start = index.checked_sub(1).and_then(|before| self.ends.get(before)).map_or(0, |end| end.saturating_add(1));
+        self.ends.get(index).and_then(|end| self.text.get(start..*end)).unwrap_or_default()
     }
 
     /// The method, in capitals.
@@ -155,8 +164,8 @@ pub struct Attempt<'a> {
     pub method: &'static str,
     /// The whole address.
     pub url: &'a str,
-    /// `name: value` lines.
-    pub headers: &'a str,
+    /// Headers beside those of every request upstream.
+    pub headers: &'a Lines,
     /// The body when it differs from the caller's.
     pub body: Option<Vec<u8>>,
     /// Whether an event stream is wanted.
@@ -169,41 +178,37 @@ pub struct Attempt<'a> {
 
 /// What came back from an attempt.
 #[derive(Debug)]
-pub struct Arrival(Brought);
+pub struct Arrival {
+    /// How it failed, if it did.
+    pub failure: Option<Failure>,
+    /// How long it took, in ms.
+    pub elapsed_ms: u32,
+    /// Whether an event stream has begun; else the body is whole.
+    pub is_stream: bool,
+    /// The HTTP status.
+    pub status: u16,
+    /// The type of the body.
+    pub content_type: String,
+    /// The id that the upstream gave the request; empty when it gave none.
+    pub request_id: String,
+    /// The body, or all bytes of a stream that has ended.
+    pub body: Vec<u8>,
+}
 
 impl Arrival {
-    fn line(&self, index: usize) -> &str {
-        self.0.text.split('\n').nth(index).unwrap_or_default()
-    }
-
-    /// How it failed, if it did.
-    pub fn failure(&self) -> Option<Failure> {
-        failure(self.line(0))
-    }
-
-    /// How long it took, in ms.
-    pub fn elapsed_ms(&self) -> u32 {
-        self.line(1).parse().unwrap_or_default()
-    }
-
-    /// Whether an event stream has begun; else the body is whole.
-    pub fn is_stream(&self) -> bool {
-        self.line(2) == "stream"
-    }
-
-    /// The HTTP status.
-    pub fn status(&self) -> u16 {
-        self.line(3).parse().unwrap_or_default()
-    }
-
-    /// The headers, as pairs of lower-case name and value.
-    pub fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.text.split('\n').skip(4).filter_map(|line| line.split_once(": "))
-    }
-
-    /// The body, or all bytes of a stream that has ended.
-    pub fn body(&self) -> &[u8] {
-        &self.0.bytes
+    /// From the lines that `send` and `relay` of `call.js` bring.
+    fn read(brought: Brought) -> Self {
+        let mut lines = brought.text.split('\n');
+        let mut line = || lines.next().unwrap_or_default();
+        Self {
+            failure: failure(line()),
+            elapsed_ms: line().parse().unwrap_or_default(),
+            is_stream: line() == "stream",
+            status: line().parse().unwrap_or_default(),
+            content_type: line().to_owned(),
+            request_id: line().to_owned(),
+            body: brought.bytes,
+        }
     }
 }
 
@@ -244,8 +249,8 @@ impl Call {
     /// Makes one attempt upstream. Without a body of its own it sends what the attempt before it sent, or else the caller's bytes.
     pub async fn send(&self, attempt: Attempt<'_>) -> Arrival {
         let Attempt { method, url, headers, body, streaming, first_byte_ms, total_ms } = attempt;
-        self.js.send(self.inbox.slot(), method, url, headers, body, streaming, first_byte_ms, total_ms);
-        Arrival(self.inbox.next().await)
+        self.js.send(self.inbox.slot(), method, url, headers.text(), body, streaming, first_byte_ms, total_ms);
+        Arrival::read(self.inbox.next().await)
     }
 
     /// Answers with a body of the gateway's own; `None` for none.
@@ -254,9 +259,9 @@ impl Call {
         Answered(())
     }
 
-    /// Answers with the body of the last attempt, byte for byte.
-    pub fn pass(&self, status: u16, headers: &Lines) -> Answered {
-        self.js.pass(status, headers.text());
+    /// Answers with the passing headers of the last attempt, and its body byte for byte or another in its place.
+    pub fn pass(&self, status: u16, headers: &Lines, body: Option<Vec<u8>>) -> Answered {
+        self.js.pass(status, headers.text(), body);
         Answered(())
     }
 
@@ -264,7 +269,7 @@ impl Call {
     /// stream's bytes and how it failed, if it did. The caller's stream stays open until [`Self::end`].
     pub async fn relay(&self, status: u16, headers: &Lines) -> (Answered, Arrival) {
         self.js.relay(self.inbox.slot(), status, headers.text());
-        (Answered(()), Arrival(self.inbox.next().await))
+        (Answered(()), Arrival::read(self.inbox.next().await))
     }
 
     /// Ends the caller's stream, behind a last frame when there is one.
@@ -325,9 +330,15 @@ impl Call {
     }
 }
 
-/// The values of the variables that the gateway knows, as JSON; the runtime learns which headers pass.
+/// The values of the variables that the gateway knows, as JSON.
 pub fn settings(js: &JsCall, names: &[&str]) -> String {
-    js.settings(&names.join("\n"), READ_HEADERS, &PASSING_DOWN.join("\n"))
+    js.settings(&names.join("\n"))
+}
+
+/// Tells the runtime what stays the same for every request: which headers are read and passed, and those that every response and
+/// every request upstream carries.
+pub fn prepare(js: &JsCall, caller: &Lines, upstream: &Lines) {
+    js.prepare(READ_HEADERS, &READ_DOWN.join("\n"), &PASSING_DOWN.join("\n"), caller.text(), upstream.text());
 }
 
 /// Whether a name is bound to something.

@@ -27,21 +27,29 @@ pub type Slot = u32;
 
 struct Task {
     future: Pin<Box<dyn Future<Output = ()>>>,
-    inbox: Rc<Cell<Option<Brought>>>,
+    post: Rc<Post>,
+}
+
+/// What has come for a task since it was last polled.
+#[derive(Default)]
+struct Post {
+    brought: Cell<Option<Brought>>,
+    /// Whether there is a reason to poll: something brought, or a promise of another kind that is ready.
+    news: Cell<bool>,
 }
 
 thread_local! {
-    static TASKS: RefCell<HashMap<Slot, Task>> = RefCell::default();
+    /// The tasks that wait.
+    static WAITING: RefCell<HashMap<Slot, Task>> = RefCell::default();
+    /// The tasks that are being polled: a step that has nothing to wait for brings its result before its call returns.
+    static POLLED: RefCell<Vec<(Slot, Rc<Post>)>> = const { RefCell::new(Vec::new()) };
     static LAST: Cell<Slot> = const { Cell::new(0) };
-    /// The task that is being polled and has been woken meanwhile.
-    static AGAIN: Cell<Option<Slot>> = const { Cell::new(None) };
 }
 
 /// Where a task waits for what it has asked for.
-#[derive(Clone)]
 pub struct Inbox {
     slot: Slot,
-    brought: Rc<Cell<Option<Brought>>>,
+    post: Rc<Post>,
 }
 
 impl Inbox {
@@ -52,7 +60,7 @@ impl Inbox {
 
     /// What the step that was just begun brings.
     pub async fn next(&self) -> Brought {
-        std::future::poll_fn(|_| self.brought.take().map_or(Poll::Pending, Poll::Ready)).await
+        std::future::poll_fn(|_| self.post.brought.take().map_or(Poll::Pending, Poll::Ready)).await
     }
 }
 
@@ -61,32 +69,51 @@ pub fn spawn<F: Future<Output = ()> + 'static>(task: impl FnOnce(Inbox) -> F) {
     // A number comes again after four thousand million requests of one isolate, when its first holder is long done.
     let slot = LAST.get().wrapping_add(1);
     LAST.set(slot);
-    let inbox = Rc::new(Cell::new(None));
-    let future = Box::pin(task(Inbox { slot, brought: inbox.clone() }));
-    go_on(slot, Task { future, inbox });
+    let post = Rc::new(Post::default());
+    let future = Box::pin(task(Inbox { slot, post: post.clone() }));
+    go_on(slot, Task { future, post });
 }
 
 /// Goes on with a task: called by the runtime with what a step has brought.
 #[wasm_bindgen]
 pub fn resume(slot: Slot, text: String, bytes: Vec<u8>) {
-    if let Some(task) = TASKS.with_borrow_mut(|tasks| tasks.remove(&slot)) {
-        task.inbox.set(Some(Brought { text, bytes }));
+    wake(slot, Some(Brought { text, bytes }));
+}
+
+fn wake(slot: Slot, brought: Option<Brought>) {
+    let deliver = |post: &Post| {
+        post.news.set(true);
+        if brought.is_some() {
+            post.brought.set(brought);
+        }
+    };
+    let waiting = WAITING.with_borrow_mut(|tasks| tasks.remove(&slot));
+    if let Some(task) = waiting {
+        deliver(&task.post);
         go_on(slot, task);
+    } else {
+        // It is being polled and will look again, or it is done and nobody waits.
+        let post = POLLED.with_borrow(|polled| polled.iter().find(|(known, _)| *known == slot).map(|(_, post)| post.clone()));
+        if let Some(post) = post {
+            deliver(&post);
+        }
     }
 }
 
 fn go_on(slot: Slot, mut task: Task) {
     let waker = Waker::from(Arc::new(Nudge(slot)));
-    loop {
+    POLLED.with_borrow_mut(|polled| polled.push((slot, task.post.clone())));
+    let done = loop {
+        task.post.news.set(false);
         let done = task.future.as_mut().poll(&mut Context::from_waker(&waker)).is_ready();
-        if done {
-            return;
+        if done || !task.post.news.get() {
+            break done;
         }
-        if AGAIN.take() != Some(slot) {
-            break;
-        }
+    };
+    POLLED.with_borrow_mut(Vec::pop);
+    if !done {
+        WAITING.with_borrow_mut(|tasks| tasks.insert(slot, task));
     }
-    TASKS.with_borrow_mut(|tasks| tasks.insert(slot, task));
 }
 
 /// Wakes a task that waits for something else than its inbox, such as a promise.
@@ -94,9 +121,6 @@ struct Nudge(Slot);
 
 impl Wake for Nudge {
     fn wake(self: Arc<Self>) {
-        match TASKS.with_borrow_mut(|tasks| tasks.remove(&self.0)) {
-            Some(task) => go_on(self.0, task),
-            None => AGAIN.set(Some(self.0)),
-        }
+        wake(self.0, None);
     }
 }

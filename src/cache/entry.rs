@@ -53,7 +53,12 @@ impl<'b> Entry<'b> {
             _ => return None,
         };
         let ttl = u32::from_le_bytes(*ttl.first_chunk::<4>()?);
-        (*mark == MARK).then(|| Self { form, stored_ms: u64::from_le_bytes(*stored_ms), ttl, body })
+        // Half an entry is none.
+        let whole = match form {
+            Form::Whole => body.starts_with(b"{") && body.trim_ascii_end().ends_with(b"}"),
+            Form::Stream => body.trim_ascii_end().ends_with(b"[DONE]"),
+        };
+        (*mark == MARK && whole).then(|| Self { form, stored_ms: u64::from_le_bytes(*stored_ms), ttl, body })
     }
 
     /// How old the entry is, in seconds.

@@ -19,7 +19,9 @@ pub fn stream(stored: &[u8], include_usage: bool) -> Vec<u8> {
     }
     let alone = |data: &[u8]| {
         let chunk: Option<Value> = serde_json::from_slice(data).ok();
-        chunk.is_some_and(|chunk| chunk.get("usage").is_some_and(Value::is_object) && chunk.get("choices").and_then(Value::as_array).is_none_or(Vec::is_empty))
+        chunk.is_some_and(|chunk| {
+            chunk.get("usage").is_some_and(Value::is_object) && chunk.get("choices").and_then(Value::as_array).is_none_or(Vec::is_empty)
+        })
     };
     // Only the last chunk can be of usage alone.
     let last = sse::events(stored).filter(|data| !data.starts_with(b"[DONE]")).last();
@@ -224,7 +226,8 @@ fn gather_message(message: &mut Map<String, Value>, delta: Map<String, Value>) {
 fn gather_call(calls: &mut Vec<Value>, piece: Value) {
     let place = |call: &Value| call.get("index").and_then(Value::as_u64);
     let id = |call: &Value| call.get("id").and_then(Value::as_str).map(str::to_owned);
-    let more_of = |call: &&mut Value| place(&piece).is_some() && place(call) == place(&piece) && id(&piece).is_none_or(|more| id(call) == Some(more));
+    let more_of =
+        |call: &&mut Value| place(&piece).is_some() && place(call) == place(&piece) && id(&piece).is_none_or(|more| id(call) == Some(more));
     let (Some(Value::Object(call)), Some(Value::Object(function))) = (calls.iter_mut().find(more_of), piece.get("function")) else {
         calls.push(piece);
         return;

@@ -44,7 +44,7 @@ pub struct Reply<'m> {
 /// 500 without an upstream key, 502 when no connection lasts, 504 when a deadline passes before the first byte.
 pub async fn ask<'m>(config: &Config, call: &Call, question: Question<'m>) -> Result<Reply<'m>, Error> {
     let url = [config.base_url.as_str(), question.target].concat();
-    let headers = outgoing(config, &call.head, question.method)?;
+    let headers = outgoing(config, &call.head)?;
     let Question { method, mut model, mut body, mut stand_in, streaming, .. } = question;
     let mut attempts = Attempts::default();
     let mut spent_ms = 0_u32;
@@ -52,11 +52,11 @@ pub async fn ask<'m>(config: &Config, call: &Call, question: Question<'m>) -> Re
     loop {
         let total_ms = config.total_ms.saturating_sub(spent_ms).max(1);
         let attempt =
-            Attempt { method, url: &url, headers: headers.text(), body: body.take(), streaming, first_byte_ms: config.first_byte_ms, total_ms };
+            Attempt { method, url: &url, headers: &headers, body: body.take(), streaming, first_byte_ms: config.first_byte_ms, total_ms };
         let arrival = call.send(attempt).await;
-        spent_ms = spent_ms.saturating_add(arrival.elapsed_ms());
-        let outcome = arrival.failure().map_or_else(|| Outcome::of_status(arrival.status()), Outcome::of_failure);
-        let success = arrival.failure().is_none() && arrival.status() < 400;
+        spent_ms = spent_ms.saturating_add(arrival.elapsed_ms);
+        let outcome = arrival.failure.map_or_else(|| Outcome::of_status(arrival.status), Outcome::of_failure);
+        let success = arrival.failure.is_none() && arrival.status < 400;
         let jitter = if outcome == Outcome::Passing { call.random() } else { 0.0 };
         let (arrival, model_of) = match attempts.after(outcome, success, stand_in.is_some(), jitter) {
             Next::Again { wait_ms } if spent_ms.saturating_add(wait_ms) < config.total_ms => {
@@ -75,7 +75,7 @@ pub async fn ask<'m>(config: &Config, call: &Call, question: Question<'m>) -> Re
             Next::FirstFailure => first_failure.take().unwrap_or((arrival, model)),
             Next::Answer | Next::Again { .. } => (arrival, model),
         };
-        if let Some(failure) = arrival.failure() {
+        if let Some(failure) = arrival.failure {
             return Err(failed(config, failure));
         }
         let stood_in = success && first_failure.is_some();
@@ -92,18 +92,24 @@ pub fn failed(config: &Config, failure: Failure) -> Error {
     }
 }
 
-/// What goes upstream beside the body: a list of what may pass. The caller's key, cookies and tracking never do.
-fn outgoing(config: &Config, head: &Head, method: &str) -> Result<Lines, Error> {
-    let Some(api_key) = &config.api_key else {
+/// What every request upstream carries: the gateway's own name and key.
+pub fn identity(config: &Config) -> Lines {
+    let mut lines = Lines::default();
+    if let Some(api_key) = &config.api_key {
+        lines.add("authorization", &["Bearer ", api_key].concat());
+    }
+    lines.add("user-agent", USER_AGENT);
+    lines.add("content-type", "application/json");
+    lines
+}
+
+/// What of the caller's headers goes upstream: a list of what may pass. The caller's key, cookies and tracking never do.
+fn outgoing(config: &Config, head: &Head) -> Result<Lines, Error> {
+    if config.api_key.is_none() {
         let message = "The gateway has no key for Cerebras. Set CEREBRAS_API_KEY (`wrangler secret put CEREBRAS_API_KEY`, or .dev.vars).";
         return Err(Error::new(500, "no_upstream_key", message).about("CEREBRAS_API_KEY").final_word());
-    };
-    let mut lines = Lines::default();
-    lines.add("authorization", &["Bearer ", api_key].concat());
-    lines.add("user-agent", USER_AGENT);
-    if method == "POST" {
-        lines.add("content-type", "application/json");
     }
+    let mut lines = Lines::default();
     let passing = [
         (ReadHeader::QueueThreshold, "queue_threshold"),
         (ReadHeader::VersionPatch, "x-cerebras-version-patch"),

@@ -78,7 +78,12 @@ pub fn both_envelopes(body: &[u8]) -> Option<Cow<'_, [u8]>> {
         }
         (Some(error), None) => {
             let missing = FIELDS.iter().filter(|field| root.get(field).is_none());
-            missing.map(|field| format!(",\"{field}\":{}", text(error, field))).collect()
+            let said = |field: &str| match error.text() {
+                // An error that is a text alone says its message.
+                Some(message) if field == "message" => message.into_owned().into(),
+                _ => text(error, field),
+            };
+            missing.map(|field| format!(",\"{field}\":{}", said(field))).collect()
         }
     };
     let end = root.span().end.checked_sub(1)?;

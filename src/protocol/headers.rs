@@ -12,11 +12,12 @@ x-ratelimit-remaining-tokens-hour, x-ratelimit-remaining-tokens-day, x-ratelimit
 x-ratelimit-reset-requests-hour, x-ratelimit-reset-requests-day, x-ratelimit-reset-tokens-minute, x-ratelimit-reset-tokens-hour, \
 x-ratelimit-reset-tokens-day";
 
-/// The upstream's headers that reach the gateway. A list of what may pass, not of what may not: cookies, the server's name and
-/// whatever comes tomorrow stay behind. The first two are read; the others go to the caller under their own names.
-pub const PASSING_DOWN: [&str; 24] = [
-    "content-type",
-    "x-request-id",
+/// The upstream's headers that the gateway reads.
+pub const READ_DOWN: [&str; 2] = ["content-type", "x-request-id"];
+
+/// The upstream's headers that go to the caller under their own names. A list of what may pass, not of what may not: cookies, the
+/// server's name and whatever comes tomorrow stay behind.
+pub const PASSING_DOWN: [&str; 22] = [
     "inference-id",
     "retry-after",
     "retry-after-ms",
@@ -40,11 +41,6 @@ pub const PASSING_DOWN: [&str; 24] = [
     "x-ratelimit-reset-tokens-hour",
     "x-ratelimit-reset-tokens-day",
 ];
-
-/// Whether one of [`PASSING_DOWN`] goes on to the caller.
-pub fn passes_down(name: &str) -> bool {
-    !matches!(name, "content-type" | "x-request-id")
-}
 
 /// `name: value` lines for the boundary.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -102,9 +102,11 @@ pub struct Document<'t> {
 pub struct Value<'d> {
     text: &'d str,
     nodes: &'d [Node],
-    node: Node,
     index: u32,
 }
+
+/// What stands for a node that is not there: never met, for indices come from the list itself.
+const NOTHING: Node = Node { kind: Kind::Null, escaped: false, start: 0, end: 0, after: 0 };
 
 impl<'t> Document<'t> {
     /// Reads a whole text.
@@ -126,8 +128,7 @@ impl<'t> Document<'t> {
 
     /// The outermost value.
     pub fn root(&self) -> Value<'_> {
-        const NOTHING: Node = Node { kind: Kind::Null, escaped: false, start: 0, end: 0, after: 0 };
-        Value { text: self.text, nodes: &self.nodes, node: self.nodes.first().copied().unwrap_or(NOTHING), index: 0 }
+        Value { text: self.text, nodes: &self.nodes, index: 0 }
     }
 
     /// The text that was read.
@@ -137,19 +138,23 @@ impl<'t> Document<'t> {
 }
 
 impl<'d> Value<'d> {
-    fn at(self, index: u32) -> Option<Value<'d>> {
-        let node = self.nodes.get(index as usize).copied()?;
-        Some(Value { node, index, ..self })
+    fn node(self) -> Node {
+        self.nodes.get(self.index as usize).copied().unwrap_or(NOTHING)
+    }
+
+    fn at(self, index: u32) -> Value<'d> {
+        Value { index, ..self }
     }
 
     /// What the value is.
     pub fn kind(self) -> Kind {
-        self.node.kind
+        self.node().kind
     }
 
     /// Where the value stands, in bytes; a string's span includes its quotes.
     pub fn span(self) -> Range<usize> {
-        self.node.start as usize..self.node.end as usize
+        let node = self.node();
+        node.start as usize..node.end as usize
     }
 
     /// The value as it was written.
@@ -193,7 +198,7 @@ impl<'d> Value<'d> {
     /// that it would have there (WTF-8), so that different strings keep different bytes. Empty for other kinds.
     pub fn bytes(self) -> Cow<'d, [u8]> {
         match self.kind() {
-            Kind::String if self.node.escaped => Cow::Owned(unescape(self.inside().as_bytes())),
+            Kind::String if self.node().escaped => Cow::Owned(unescape(self.inside().as_bytes())),
             Kind::String => Cow::Borrowed(self.inside().as_bytes()),
             _ => Cow::Borrowed(&[]),
         }
@@ -201,25 +206,33 @@ impl<'d> Value<'d> {
 
     /// An array's values, in order; nothing for other kinds.
     pub fn elements(self) -> impl Iterator<Item = Value<'d>> {
-        let mut next = self.index.saturating_add(1);
-        let end = if self.kind() == Kind::Array { self.node.after } else { 0 };
+        let (mut next, end) = self.inner(Kind::Array);
         std::iter::from_fn(move || {
-            let value = if next < end { self.at(next)? } else { return None };
-            next = value.node.after;
-            Some(value)
+            (next < end).then(|| {
+                let value = self.at(next);
+                next = value.node().after;
+                value
+            })
         })
     }
 
     /// An object's keys and values, in the order written; nothing for other kinds.
     pub fn members(self) -> impl Iterator<Item = (Value<'d>, Value<'d>)> {
-        let mut next = self.index.saturating_add(1);
-        let end = if self.kind() == Kind::Object { self.node.after } else { 0 };
+        let (mut next, end) = self.inner(Kind::Object);
         std::iter::from_fn(move || {
-            let key = if next < end { self.at(next)? } else { return None };
-            let value = self.at(key.node.after)?;
-            next = value.node.after;
-            Some((key, value))
+            (next < end).then(|| {
+                // A key is one node; its value follows.
+                let (key, value) = (self.at(next), self.at(next.saturating_add(1)));
+                next = value.node().after;
+                (key, value)
+            })
         })
+    }
+
+    /// Where the nodes inside of an array or object begin and end; nowhere for other kinds.
+    fn inner(self, kind: Kind) -> (u32, u32) {
+        let node = self.node();
+        (self.index.saturating_add(1), if node.kind == kind { node.after } else { 0 })
     }
 
     /// The value under a key of an object.
@@ -229,7 +242,8 @@ impl<'d> Value<'d> {
 
     /// Whether the value is the string `text`.
     pub fn is(self, text: &str) -> bool {
-        self.kind() == Kind::String && if self.node.escaped { *self.bytes() == *text.as_bytes() } else { self.inside() == text }
+        let node = self.node();
+        node.kind == Kind::String && if node.escaped { *self.bytes() == *text.as_bytes() } else { self.inside() == text }
     }
 }
 
@@ -390,29 +404,23 @@ impl<'t> Scanner<'t> {
     }
 
     fn refuse_duplicates(&mut self, container: u32) -> Step {
-        let Some(&node) = self.nodes.get(container as usize) else { return Ok(()) };
-        let object = Value { text: self.text, nodes: &self.nodes, node, index: container };
-        let mut few: [Option<Value<'_>>; FEW_KEYS] = [None; FEW_KEYS];
+        let object = self.view(container);
+        let mut few = [0_u32; FEW_KEYS];
         let mut count = 0_usize;
         let mut repeated = None;
         for (key, _) in object.members() {
-            let Some(place) = few.get_mut(count) else {
-                count = usize::MAX;
-                break;
-            };
-            *place = Some(key);
-            count = count.saturating_add(1);
-            let before = few.iter().take(count.saturating_sub(1)).flatten();
-            if before.into_iter().any(|other| same_string(*other, key)) {
+            if few.iter().take(count).any(|other| same_string(object.at(*other), key)) {
                 repeated = Some(key.index);
                 break;
             }
-        }
-        if count == usize::MAX {
-            let mut keys: Vec<_> = object.members().map(|(key, _)| (key.bytes(), key.index)).collect();
-            keys.sort_unstable();
-            let pairs = keys.iter().zip(keys.iter().skip(1));
-            repeated = pairs.filter(|(one, next)| one.0 == next.0).map(|(_, next)| next.1).min();
+            if let Some(place) = few.get_mut(count) {
+                *place = key.index;
+            }
+            count = count.saturating_add(1);
+            if count > FEW_KEYS {
+                repeated = repeated_among_many(object);
+                break;
+            }
         }
         match repeated {
             None => Ok(()),
@@ -426,11 +434,16 @@ impl<'t> Scanner<'t> {
         }
     }
 
+    fn view(&self, index: u32) -> Value<'_> {
+        Value { text: self.text, nodes: &self.nodes, index }
+    }
+
     fn string(&mut self) -> Step {
         let start = self.at;
         let mut escaped = false;
         self.advance();
         loop {
+            self.skip_plain();
             match self.peek() {
                 Some(b'"') => break self.advance(),
                 Some(b'\\') => {
@@ -445,6 +458,27 @@ impl<'t> Scanner<'t> {
         }
         self.push(Kind::String, escaped, start);
         Ok(())
+    }
+
+    /// Goes over the part of a string that means itself, eight bytes at a time: nearly all of a request is such text.
+    fn skip_plain(&mut self) {
+        const ONES: u64 = 0x0101_0101_0101_0101;
+        const HIGHS: u64 = 0x8080_8080_8080_8080;
+        // The highest bit of each byte that is zero (or, harmlessly, of one behind such a byte).
+        let zeros = |word: u64| word.wrapping_sub(ONES) & !word & HIGHS;
+        while let Some(eight) = self.bytes.get(self.at..).and_then(<[u8]>::first_chunk::<8>) {
+            let word = u64::from_le_bytes(*eight);
+            let quotes = zeros(word ^ ONES.wrapping_mul(u64::from(b'"')));
+            let escapes = zeros(word ^ ONES.wrapping_mul(u64::from(b'\\')));
+            // A byte below 0x20 has its three highest bits clear.
+            let controls = zeros(word & (ONES * 0xe0));
+            let found = quotes | escapes | controls;
+            if found != 0 {
+                self.at = self.at.saturating_add((found.trailing_zeros() / 8) as usize);
+                return;
+            }
+            self.at = self.at.saturating_add(8);
+        }
     }
 
     fn escape(&mut self) -> Step {
@@ -545,17 +579,24 @@ impl<'t> Scanner<'t> {
         for open in &self.open {
             if self.nodes.get(open.container as usize).is_some_and(|node| node.kind == Kind::Array) {
                 push_index(&mut path, open.current as usize);
-            } else if let Some(&node) = self.nodes.get(open.current as usize).filter(|_| open.current > open.container) {
-                let key = Value { text: self.text, nodes: &self.nodes, node, index: open.current };
-                push_key(&mut path, &String::from_utf8_lossy(&key.bytes()));
+            } else if open.current > open.container {
+                push_key(&mut path, &String::from_utf8_lossy(&self.view(open.current).bytes()));
             }
         }
         path
     }
 }
 
+/// The first key of an object that has stood in it before.
+fn repeated_among_many(object: Value<'_>) -> Option<u32> {
+    let mut keys: Vec<_> = object.members().map(|(key, _)| (key.bytes(), key.index)).collect();
+    keys.sort_unstable();
+    let pairs = keys.iter().zip(keys.iter().skip(1));
+    pairs.filter(|(one, next)| one.0 == next.0).map(|(_, next)| next.1).min()
+}
+
 fn same_string(one: Value<'_>, other: Value<'_>) -> bool {
-    if one.node.escaped || other.node.escaped { one.bytes() == other.bytes() } else { one.inside() == other.inside() }
+    if one.node().escaped || other.node().escaped { one.bytes() == other.bytes() } else { one.inside() == other.inside() }
 }
 
 /// Resolves the escapes of a string that is known to be well-formed.

@@ -68,6 +68,7 @@ pub struct CompletionRequest<'t> {
     deterministic: bool,
     pictures: bool,
     choices: usize,
+    extra_body: bool,
 }
 
 /// Whether the caller bounds the answer's length.
@@ -114,6 +115,8 @@ impl<'t> CompletionRequest<'t> {
                 } else if key.is(endpoint.cap_field()) {
                     fields.cap_null = Some(value.span());
                 }
+            } else if key.is("extra_body") {
+                fields.extra_body = true;
             } else if key.is("user") {
                 optional(value, Kind::String, "user")?;
             } else {
@@ -165,7 +168,7 @@ impl<'t> CompletionRequest<'t> {
             None => Cap::Absent,
         };
         let (model, model_span) = (name.into_owned(), model.span());
-        Ok(Self { endpoint, model, model_span, cap, stream, include_usage, deterministic: zero_temperature || seeded, pictures, choices: n.saturating_mul(prompts), document })
+        Ok(Self { endpoint, model, model_span, cap, stream, include_usage, deterministic: zero_temperature || seeded, pictures, choices: n.saturating_mul(prompts), extra_body: fields.extra_body, document })
     }
 
     /// The resource that was called.
@@ -213,6 +216,22 @@ impl<'t> CompletionRequest<'t> {
         self.document.root()
     }
 
+    /// The body with `extra_body`, which some SDKs send as a field instead of merging it, folded in. `None` when there is none.
+    ///
+    /// # Errors
+    /// 400 when it is not an object. A key that it repeats is found when the folded body is read.
+    pub fn folded(&self) -> Result<Option<Vec<u8>>, Error> {
+        if !self.extra_body {
+            return Ok(None);
+        }
+        let root = self.root();
+        let Some(extra) = root.get("extra_body") else { return Ok(None) };
+        optional(extra, Kind::Object, "extra_body")?;
+        let kept = root.members().filter(|(key, _)| !key.is("extra_body"));
+        let members: Vec<String> = kept.chain(extra.members()).map(|(key, value)| format!("{}:{}", key.raw(), value.raw())).collect();
+        Ok(Some(format!("{{{}}}", members.join(",")).into_bytes()))
+    }
+
     /// The body for Cerebras when it differs from the caller's: another model's name, and the cap when the caller gave none. Every
     /// other byte stays. `None` when nothing changes.
     pub fn rewritten(&self, model: &str, added_cap: Option<u32>) -> Option<Vec<u8>> {
@@ -246,27 +265,6 @@ impl<'t> CompletionRequest<'t> {
     }
 }
 
-/// Folds `extra_body`, which some SDKs send as a field instead of merging it, into the body. `None` when there is none.
-///
-/// # Errors
-/// 400 when it is not an object. A key that it repeats is found when the folded body is read.
-pub fn fold_extra_body(bytes: &[u8]) -> Result<Option<Vec<u8>>, Error> {
-    // Nearly no body has the field; a search for its name is far cheaper than a second reading.
-    const NAME: &[u8] = b"extra_body";
-    if !bytes.windows(NAME.len()).any(|window| window == NAME) {
-        return Ok(None);
-    }
-    let document = Document::read(bytes).map_err(refusal)?;
-    let root = document.root();
-    let Some(extra) = root.get("extra_body") else { return Ok(None) };
-    if extra.kind() != Kind::Object && !extra.is_null() {
-        return Err(wrong_type("extra_body", "an object", extra));
-    }
-    let kept = root.members().filter(|(key, _)| !key.is("extra_body"));
-    let members: Vec<String> = kept.chain(extra.members()).map(|(key, value)| format!("{}:{}", key.raw(), value.raw())).collect();
-    Ok(Some(format!("{{{}}}", members.join(",")).into_bytes()))
-}
-
 #[derive(Default)]
 struct Fields<'d> {
     model: Option<Value<'d>>,
@@ -276,6 +274,7 @@ struct Fields<'d> {
     temperature: Option<Value<'d>>,
     seed: Option<Value<'d>>,
     n: Option<Value<'d>>,
+    extra_body: bool,
     cap_given: bool,
     cap_null: Option<Range<usize>>,
 }

@@ -88,6 +88,8 @@ pub struct Ending {
     pub whole: bool,
     /// The stream's last event is an error that clients notice.
     pub told_error: bool,
+    /// It is whole, but the blank line behind `[DONE]` is missing.
+    pub unterminated: bool,
 }
 
 /// Reads the end of a stream: a handful of events from behind, so that the cost does not grow with the stream.
@@ -95,10 +97,11 @@ pub fn ending(stream: &[u8], choices: usize) -> Ending {
     let stream = without_mark(stream);
     let mut end = event_start(stream, stream.len());
     let unfinished = stream.get(end..).unwrap_or_default();
-    if unfinished.iter().any(|byte| !byte.is_ascii_whitespace()) {
+    let unterminated = data_of(unfinished.trim_ascii_end()) == Some(DONE);
+    if !unterminated && unfinished.iter().any(|byte| !byte.is_ascii_whitespace()) {
         return Ending::default();
     }
-    let mut done = false;
+    let mut done = unterminated;
     // The indices of the choices that have come to their end.
     let mut finished: Vec<String> = Vec::new();
     // With several choices a short one may have finished long before the end.
@@ -120,7 +123,7 @@ pub fn ending(stream: &[u8], choices: usize) -> Ending {
         let Ok(chunk) = Document::read(&data) else { break };
         let root = chunk.root();
         if is_error(root) {
-            return Ending { whole: false, told_error: !done };
+            return Ending { told_error: !done, ..Ending::default() };
         }
         if !done {
             break;
@@ -133,7 +136,7 @@ pub fn ending(stream: &[u8], choices: usize) -> Ending {
             }
         }
         if finished.len() >= choices {
-            return Ending { whole: true, told_error: false };
+            return Ending { whole: true, unterminated, ..Ending::default() };
         }
     }
     Ending::default()
@@ -180,7 +183,7 @@ pub fn mend(stream: &[u8], members: &str) -> Vec<u8> {
     }
     data.extend_from_slice(value.unwrap_or_default());
     let frame = format!("{{{members}}}").into_bytes();
-    let rest = if data.trim_ascii().is_empty() { Some(frame.clone()) } else { complete(&data, members) };
+    let rest = if data.iter().all(|byte| matches!(byte, b' ' | b'\t' | b'\n')) { Some(frame.clone()) } else { complete(&data, members) };
     if rest.is_none() {
         // What has come is an event of its own.
         out.extend_from_slice(b"\n\n");
@@ -207,7 +210,13 @@ fn complete(cut: &[u8], members: &str) -> Option<Vec<u8>> {
         }
         let begun = cut.get(error.valid_up_to()..)?;
         let (first, length) = (*begun.first()?, begun.len());
-        let wanted = if first >= 0xf0 { 4 } else if first >= 0xe0 { 3 } else { 2_usize };
+        let wanted = if first >= 0xf0 {
+            4
+        } else if first >= 0xe0 {
+            3
+        } else {
+            2_usize
+        };
         // The second byte has a narrower range behind these first bytes (Unicode, table 3-7).
         let second = match first {
             0xe0 => 0xa0,
@@ -220,11 +229,13 @@ fn complete(cut: &[u8], members: &str) -> Option<Vec<u8>> {
     }
     let state = Cut::read(cut)?;
     out.extend_from_slice(state.closing(members)?.as_bytes());
-    // The proof that it is one. A key that the cut has made the same as another is no harm: readers take the last, and last come
-    // the members.
+    // The proof that it is one. When an error frame was cut the members stand twice: readers take the last, which are these.
     let whole = String::from_utf8([cut, &out].concat()).ok()?;
     serde_json::from_str::<IgnoredAny>(&whole).is_ok().then_some(out)
 }
+
+/// Ends a key that was cut, so that it is not by chance the same as another, and stands for one that had not begun.
+const CUT: &str = " cut";
 
 /// Where in a JSON text a cut fell.
 struct Cut {
@@ -324,7 +335,8 @@ impl Cut {
     fn closing(&self, members: &str) -> Option<String> {
         let mut out = String::new();
         if self.in_string {
-            out.push_str(&string_rest(&self.token));
+            let key = self.open.last().is_some_and(|level| level.pair == Pair::Key);
+            out.push_str(&string_rest(&self.token, if key { CUT } else { "" }));
         } else if !self.token.is_empty() {
             out.push_str(token_rest(&self.token)?);
         }
@@ -342,7 +354,7 @@ impl Cut {
                 }
                 out.push_str(members);
             } else if awaits_member && level.comma {
-                out.push_str("\"cut\":null");
+                out.push_str(&format!("\"{CUT}\":null"));
             }
             out.push(level.closing);
         }
@@ -350,8 +362,9 @@ impl Cut {
     }
 }
 
-/// What ends a string that was cut, perhaps within an escape or between the two halves of a surrogate pair.
-fn string_rest(token: &[u8]) -> String {
+/// What ends a string that was cut, perhaps within an escape or between the two halves of a surrogate pair; its text then ends with
+/// `more`.
+fn string_rest(token: &[u8], more: &str) -> String {
     let is_high = |digits: &str| u16::from_str_radix(digits, 16).is_ok_and(|unit| matches!(unit, 0xd800..=0xdbff));
     let mut rest = token;
     // Whether the first half of a pair came last.
@@ -381,6 +394,7 @@ fn string_rest(token: &[u8]) -> String {
     if half {
         out.push_str("\\udc00");
     }
+    out.push_str(more);
     out.push('"');
     out
 }

@@ -1,13 +1,18 @@
 // The house for end-to-end tests: the built Worker in workerd, with KV, in front of the stand-in for Cerebras.
+import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import fs from "node:fs";
+import http from "node:http";
+import net from "node:net";
 import path from "node:path";
 import readline from "node:readline";
 import { Miniflare, convertV4MiniflareOptions } from "miniflare";
 import { unstable_readConfig as readConfig } from "wrangler";
 
 const root = path.resolve(import.meta.dirname, "../..");
+/** Where the built Worker is. Another folder keeps a run apart from a build that is under way. */
+const build = process.env.EDGE_BUILD ?? path.join(root, "build");
 const config = readConfig({ config: path.join(root, "wrangler.toml") }, { hideWarnings: true });
 
 export const sha256 = (text) => createHash("sha256").update(text).digest("hex");
@@ -15,7 +20,7 @@ export const sha256 = (text) => createHash("sha256").update(text).digest("hex");
 /** Keys of two tenants; the second has spaces in it. */
 export const KEY = "maya-e2e-key";
 export const OTHER_KEY = "another tenant's key, with spaces";
-const KEYS = [
+export const KEYS = [
   { sha256: sha256(KEY), tenant: "acme", name: "e2e" },
   { sha256: sha256(OTHER_KEY), tenant: "other", name: "e2e" },
 ];
@@ -39,28 +44,38 @@ export async function startStandIn(...flags) {
   };
 }
 
-/** The Worker as `wrangler deploy` would upload it, with the variables of wrangler.toml and those given. */
+/**
+ * The Worker as `wrangler deploy` would upload it, with the variables of wrangler.toml and those given. `cache` is whether it has a KV
+ * namespace, or "broken".
+ */
 export async function startEdge({ vars = {}, local = false, cache = true } = {}) {
-  const index = fs.readFileSync(path.join(root, "build/index.js"), "utf8").replace(/^globalThis\.MAYA_EDGE_LOCAL = true;\n/, "");
+  const index = fs.readFileSync(path.join(build, "index.js"), "utf8").replace(/^globalThis\.MAYA_EDGE_LOCAL = true;\n/, "");
   const bindings = { ...config.vars, GATEWAY_KEYS: KEYS, CEREBRAS_API_KEY: "csk-e2e", ...vars };
   for (const [name, value] of Object.entries(bindings)) if (value === undefined) delete bindings[name];
   const logs = [];
-  const miniflare = new Miniflare(convertV4MiniflareOptions({
-    host: "127.0.0.1",
-    port: 0,
-    cf: false,
-    modules: [
-      { type: "ESModule", path: path.join(root, "build/index.js"), contents: (local ? "globalThis.MAYA_EDGE_LOCAL = true;\n" : "") + index },
-      { type: "CompiledWasm", path: path.join(root, "build/index_bg.wasm") },
-    ],
-    modulesRoot: path.join(root, "build"),
-    compatibilityDate: config.compatibility_date,
-    compatibilityFlags: config.compatibility_flags,
-    bindings,
-    kvNamespaces: cache ? ["CACHE"] : [],
-    handleStructuredLogs: ({ level, message }) => logs.push(`${level}: ${message}`),
-  }));
-  const url = String(await miniflare.ready).replace(/\/$/, "");
+  const miniflare = new Miniflare(
+    convertV4MiniflareOptions({
+      host: "127.0.0.1",
+      port: 0,
+      cf: false,
+      modules: [
+        { type: "ESModule", path: path.join(build, "index.js"), contents: (local ? "globalThis.MAYA_EDGE_LOCAL = true;\n" : "") + index },
+        { type: "CompiledWasm", path: path.join(build, "index_bg.wasm") },
+      ],
+      modulesRoot: build,
+      compatibilityDate: config.compatibility_date,
+      compatibilityFlags: config.compatibility_flags,
+      bindings,
+      kvNamespaces: cache === true ? ["CACHE"] : [],
+      // Something that is no KV namespace: each call of its methods fails.
+      serviceBindings: cache === "broken" ? { CACHE: () => new Response() } : {},
+      // A socket of the Worker's own: Miniflare's entry in front of it would compress answers and keep it from seeing callers go away.
+      unsafeDirectSockets: [{ host: "127.0.0.1", port: 0 }],
+      handleStructuredLogs: ({ level, message }) => logs.push(`${level}: ${message}`),
+    }),
+  );
+  await miniflare.ready;
+  const url = String(await miniflare.unsafeGetDirectURL()).replace(/\/$/, "");
   return { url, logs, miniflare, stop: () => miniflare.dispose() };
 }
 
@@ -75,22 +90,153 @@ export const post = (edge, body, headers = {}, at = "/v1/chat/completions") =>
     body: typeof body === "string" || body instanceof Uint8Array ? body : JSON.stringify(body),
   });
 
-/** The data of each event in a stream's text. */
-export const events = (text) =>
-  text
-    .split("\n\n")
-    .filter((event) => event.startsWith("data: "))
-    .map((event) => event.slice(6));
+/**
+ * A call whose caller can go away so that workerd notices at once: by a reset. A mere close (FIN) may be half of one, so workerd waits
+ * for its next write to fail; in production the network in front of the Worker tells it either way.
+ */
+export function leavable(edge, body, headers = {}) {
+  const text = JSON.stringify(body);
+  const request = http.request(`${edge.url}/v1/chat/completions`, {
+    method: "POST",
+    agent: false,
+    headers: { "content-type": "application/json", "content-length": Buffer.byteLength(text), authorization: `Bearer ${KEY}`, ...headers },
+  });
+  const response = new Promise((resolve, reject) => request.once("response", resolve).on("error", reject));
+  response.catch(() => {});
+  request.end(text);
+  return {
+    response,
+    leave: () => {
+      response.then((message) => message.on("error", () => {})).catch(() => {});
+      request.socket.resetAndDestroy();
+    },
+  };
+}
+
+/** A request as it is written, byte for byte, for what `fetch` would refuse or hurry: what came back, as a `Response`. */
+export const raw = (edge, text) =>
+  new Promise((resolve, reject) => {
+    const socket = net.connect(Number(new URL(edge.url).port), "127.0.0.1");
+    let got = "";
+    const finish = () => {
+      const [, status, lines, body] = /^HTTP\/1\.1 (\d+)[^\r]*\r\n(.*?)\r\n\r\n(.*)$/s.exec(got) ?? [];
+      if (status === undefined) return;
+      const headers = new Headers(lines.split("\r\n").map((line) => [line.slice(0, line.indexOf(":")), line.slice(line.indexOf(":") + 2)]));
+      if (body.length < Number(headers.get("content-length") ?? 0)) return;
+      socket.destroy();
+      resolve(new Response(body, { status: Number(status), headers }));
+    };
+    socket.setEncoding("latin1");
+    socket.on("data", (data) => {
+      got += data;
+      finish();
+    });
+    socket.on("close", () => reject(new Error(`no whole response: ${got}`)));
+    socket.on("error", reject);
+    socket.write(Buffer.from(text, "latin1"));
+  });
+
+/** The data of each event in a stream's text, by the grammar of the WHATWG: a blank line ends an event, and what none ends is none. */
+export function events(text) {
+  const found = [];
+  let data = null;
+  const lines = text.split(/\r\n|\n|\r/);
+  // What stands behind the last line end is an unfinished line.
+  for (const line of lines.slice(0, -1)) {
+    if (line === "" && data !== null) {
+      found.push(data);
+      data = null;
+    } else if (line.startsWith("data:")) {
+      const value = line.slice(line[5] === " " ? 6 : 5);
+      data = data === null ? value : `${data}\n${value}`;
+    }
+  }
+  return found;
+}
 
 export const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** Waits until something is so, two seconds at the most. */
+/** Waits until something is so. The deadline is generous: it only ends a run that has failed already. */
 export async function eventually(probe, describe) {
-  let last;
-  for (let tries = 0; tries < 100; tries++) {
-    last = await probe();
+  const deadline = Date.now() + 15_000;
+  for (;;) {
+    const last = await probe();
     if (last) return last;
+    if (Date.now() > deadline) throw new Error(`never became so: ${describe}`);
     await pause(20);
   }
-  throw new Error(`never became so: ${describe}`);
+}
+
+/** A stream's bytes as text in which each byte is one character, so that nothing is lost or mended on the way. */
+export const bytesOf = async (response) => Buffer.from(await response.arrayBuffer()).toString("latin1");
+
+/** What a broken stream must look like to every client: all events are JSON, the last one alone has an error, and there is no `[DONE]`. */
+export function assertBroken(text, expected = {}) {
+  assert.ok(text.endsWith("\n\n"), `ends within an event: ${text.slice(-200)}`);
+  assert.ok(!/(^|\n)(event|id|retry):/.test(text), "only data fields");
+  const all = events(text);
+  assert.ok(!all.some((data) => data.startsWith("[DONE]")), "no [DONE]");
+  const chunks = all.map((data) => {
+    try {
+      return JSON.parse(data);
+    } catch {
+      return assert.fail(`not JSON: ${data}`);
+    }
+  });
+  const failed = chunks.filter((chunk) => chunk.error);
+  assert.equal(failed.length, 1, `one event with an error: ${text.slice(-400)}`);
+  const last = chunks.at(-1);
+  assert.equal(last, failed[0], "the error comes last");
+  assert.equal(typeof last.status_code, "number");
+  for (const name of ["message", "type", "param", "code", "id"]) assert.equal(typeof last.error[name], "string", name);
+  if (expected.code !== undefined) assert.equal(last.error.code, expected.code);
+  if (expected.status !== undefined) assert.equal(last.status_code, expected.status);
+  return { chunks: chunks.slice(0, -1), last };
+}
+
+/** An error body as every client can read it: the flat fields and the same under `error`, all of them strings. */
+export async function assertError(response, status, code) {
+  const text = await response.text();
+  assert.equal(response.status, status, text);
+  assert.equal(response.headers.get("content-type"), "application/json");
+  const body = JSON.parse(text);
+  for (const name of ["message", "type", "param", "code"]) {
+    assert.equal(typeof body[name], "string", `${name} is a string: ${text}`);
+    assert.equal(body.error[name], body[name], `${name} is the same in both envelopes: ${text}`);
+  }
+  assert.notEqual(body.message, "");
+  if (code !== undefined) assert.equal(body.code, code, text);
+  return body;
+}
+
+/** The whole answer that a stream's text spells, joined the way clients join it. */
+export function spelled(text) {
+  const all = events(text);
+  assert.equal(all.at(-1), "[DONE]");
+  const answer = {};
+  const choices = new Map();
+  const join = (target, source) => {
+    for (const [name, value] of Object.entries(source)) {
+      if (typeof value === "string" && typeof target[name] === "string" && name !== "role") target[name] += value;
+      else if (Array.isArray(value) && Array.isArray(target[name])) target[name].push(...value);
+      else if (value && typeof value === "object" && !Array.isArray(value) && target[name]) join(target[name], value);
+      else if (value !== null || target[name] === undefined) target[name] = structuredClone(value);
+    }
+  };
+  for (const data of all.slice(0, -1)) {
+    const { choices: pieces, object, ...rest } = JSON.parse(data);
+    Object.assign(answer, rest);
+    assert.ok(object === "chat.completion.chunk" || object === "text_completion", object);
+    for (const { delta, ...piece } of pieces ?? []) {
+      if (!choices.has(piece.index)) choices.set(piece.index, {});
+      const choice = choices.get(piece.index);
+      const { index, ...other } = piece;
+      choice.index = index;
+      join(choice, delta === undefined ? other : { ...other, message: delta });
+    }
+  }
+  for (const choice of choices.values()) {
+    for (const call of choice.message?.tool_calls ?? []) delete call.index;
+  }
+  return { ...answer, choices: [...choices.values()].sort((one, other) => one.index - other.index) };
 }

@@ -1,0 +1,476 @@
+//! Attempts, models, configuration, keys, routes and error bodies.
+#![cfg(not(target_arch = "wasm32"))]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::string_slice,
+    missing_docs,
+    reason = "tests may"
+)]
+
+mod support;
+
+use std::collections::BTreeMap;
+
+use maya_edge::admission::keys::{GatewayKey, KeyDigest, bearer, find};
+use maya_edge::api::route::{ModelTarget, Resource, Route};
+use maya_edge::boundary::Failure;
+use maya_edge::cloud::attempts::{Attempts, Next, Outcome};
+use maya_edge::cloud::models::{Capability, MicroDollars, Model, Models};
+use maya_edge::config::{CacheMode, Config, LOCAL_KEY, NAMES};
+use maya_edge::error::{Error, upstream};
+use maya_edge::protocol::headers::{Lines, well_formed_id, well_formed_traceparent};
+use maya_edge::protocol::request::Endpoint;
+use proptest::prelude::*;
+use serde_json::{Value, json};
+use support::cases;
+
+// Attempts
+
+#[test]
+fn every_course_of_attempts_ends_after_at_most_three() {
+    for has_stand_in in [false, true] {
+        // Each attempt passes on with or without a status, or is final with or without success.
+        for course in 0..64_u32 {
+            let mut attempts = Attempts::default();
+            let mut asked = Vec::new();
+            for made in 1..=3_u8 {
+                let what = course >> (2 * (made - 1)) & 3;
+                let (outcome, success) = match what {
+                    0 => (Outcome::Final, true),
+                    1 => (Outcome::Final, false),
+                    _ => (Outcome::Passing, false),
+                };
+                let next = attempts.after(outcome, success, has_stand_in, 0.5);
+                asked.push(next);
+                assert_eq!(attempts.made(), made);
+                let expected = match (made, outcome) {
+                    (1, Outcome::Passing) => Next::Again { wait_ms: 150 },
+                    (2, Outcome::Passing) if has_stand_in => Next::StandIn,
+                    (3, _) if !success => Next::FirstFailure,
+                    _ => Next::Answer,
+                };
+                assert_eq!(next, expected, "{asked:?}");
+                if matches!(next, Next::Answer | Next::FirstFailure) {
+                    break;
+                }
+            }
+            assert!(matches!(asked.last(), Some(Next::Answer | Next::FirstFailure)), "{asked:?}");
+            assert!(has_stand_in || asked.len() <= 2);
+        }
+    }
+}
+
+#[test]
+fn only_what_may_pass_is_asked_again() {
+    for status in 100..=599 {
+        let passing = [500, 502, 503].contains(&status);
+        assert_eq!(Outcome::of_status(status) == Outcome::Passing, passing, "{status}");
+    }
+    assert_eq!(Outcome::of_failure(Failure::Lost), Outcome::Passing);
+    assert_eq!(Outcome::of_failure(Failure::FirstByteLate), Outcome::Final);
+    assert_eq!(Outcome::of_failure(Failure::TotalLate), Outcome::Final);
+}
+
+#[test]
+fn a_wait_is_between_50_and_250_ms_whatever_the_jitter() {
+    let wait = |jitter| match Attempts::default().after(Outcome::Passing, false, true, jitter) {
+        Next::Again { wait_ms } => wait_ms,
+        next => panic!("{next:?}"),
+    };
+    assert_eq!((wait(0.0), wait(0.999_999), wait(1.0)), (50, 249, 250));
+    for strange in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, -3.0, 1e300] {
+        assert!((50..=250).contains(&wait(strange)), "{strange}");
+    }
+}
+
+// Models
+
+fn config(settings: &Value) -> Config {
+    Config::read(&settings.to_string()).unwrap_or_else(|error| panic!("{}", error.message))
+}
+
+#[test]
+fn names_aliases_and_unknown_models_resolve() {
+    let config = config(&json!({
+        "MODELS": {"big": {"cap_tokens": 100, "fallback": "small", "input_micro_dollars_per_million": 350_000, "capabilities": ["tools"]}, "small": {"fallback": "seer"}, "seer": {"capabilities": ["vision"], "fallback": "elsewhere"}},
+        "ALIASES": {"fast": "big", "odd": "nowhere"},
+        "MAX_COMPLETION_TOKENS": 7,
+    }));
+    let models = &config.models;
+    let resolve = |name: &'static str| {
+        let resolved = models.resolve(name);
+        (resolved.id.to_owned(), resolved.row.is_some(), resolved.cap_tokens)
+    };
+    assert_eq!(resolve("fast"), ("big".to_owned(), true, 100));
+    assert_eq!(resolve("big"), ("big".to_owned(), true, 100));
+    assert_eq!(resolve("small"), ("small".to_owned(), true, 7));
+    assert_eq!(resolve("odd"), ("nowhere".to_owned(), false, 7));
+    assert_eq!(resolve("unheard-of"), ("unheard-of".to_owned(), false, 7));
+    assert_eq!(resolve("BIG"), ("BIG".to_owned(), false, 7));
+    let row = models.resolve("fast").row.unwrap();
+    assert_eq!((row.input_micro_dollars_per_million, row.output_micro_dollars_per_million), (Some(MicroDollars(350_000)), None));
+    assert_eq!(row.capabilities, [Capability::Tools]);
+
+    let stand_in =
+        |name: &'static str, pictures| models.resolve(name).fallback(models, pictures).map(|other| (other.id.to_owned(), other.cap_tokens));
+    assert_eq!(stand_in("fast", false), Some(("small".to_owned(), 7)));
+    // Pictures go only to what is known to see.
+    assert_eq!((stand_in("fast", true), stand_in("small", true)), (None, Some(("seer".to_owned(), 7))));
+    assert_eq!((stand_in("seer", false), stand_in("seer", true)), (Some(("elsewhere".to_owned(), 7)), None));
+    assert_eq!(stand_in("unheard-of", false), None);
+}
+
+#[test]
+fn a_table_that_contradicts_itself_is_refused() {
+    let row = |fallback: Option<&str>| -> Model { serde_json::from_value(json!({"fallback": fallback})).unwrap() };
+    let table = |rows: Vec<(&str, Option<&str>)>, aliases: &[(&str, &str)]| {
+        let rows = rows.into_iter().map(|(id, fallback)| (id.to_owned(), row(fallback))).collect();
+        let aliases: BTreeMap<_, _> = aliases.iter().map(|(alias, id)| ((*alias).to_owned(), (*id).to_owned())).collect();
+        Models::new(rows, aliases, 1).map(|_| ())
+    };
+    assert!(table(vec![("a", Some("b")), ("b", Some("a"))], &[("x", "a"), ("y", "a")]).is_ok());
+    assert!(table(vec![("a", None)], &[("a", "b")]).unwrap_err().contains("`a`"));
+    assert!(table(vec![("a", None)], &[("x", "y"), ("y", "a")]).unwrap_err().contains("`x`"));
+    assert!(table(vec![("a", None)], &[("x", "x")]).is_err());
+    assert!(table(vec![("a", Some("a"))], &[]).unwrap_err().contains("`a`"));
+    assert!(table(vec![("a", Some("x"))], &[("x", "b")]).unwrap_err().contains("`a`"));
+}
+
+// Configuration
+
+#[test]
+fn nothing_set_is_a_configuration() {
+    let config = config(&json!({}));
+    assert_eq!((&*config.base_url, config.api_key, config.keys.len()), ("https://api.cerebras.ai", None, 0));
+    assert_eq!((config.first_byte_ms, config.total_ms, config.cache_ttl), (50_000, 120_000, 3600));
+    assert_eq!((config.cache_mode, &*config.policy_version, config.cors_origins.len()), (CacheMode::Deterministic, "1", 0));
+    assert_eq!(config.models.resolve("m").cap_tokens, 16_384);
+}
+
+#[test]
+fn a_variable_may_be_text_or_json() {
+    let digest = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+    let typed = json!({
+        "CEREBRAS_API_KEY": "csk-1", "CEREBRAS_BASE_URL": "http://localhost:9/v1/", "GATEWAY_KEYS": [{"sha256": digest, "tenant": "acme", "name": "n"}],
+        "MODELS": {"m": {"cap_tokens": 5}}, "ALIASES": {"a": "m"}, "MAX_COMPLETION_TOKENS": 9, "FIRST_BYTE_MS": 1, "TOTAL_MS": 2, "CACHE_MODE": "always",
+        "CACHE_TTL_SECONDS": 60, "POLICY_VERSION": "2", "CORS_ORIGINS": ["*"], "LOCAL": true,
+    });
+    let as_text: serde_json::Map<String, Value> = typed
+        .as_object()
+        .unwrap()
+        .iter()
+        .map(|(name, value)| (name.clone(), value.as_str().map_or_else(|| value.to_string(), str::to_owned).into()))
+        .collect();
+    assert_eq!(typed.as_object().unwrap().len(), NAMES.len());
+    for settings in [typed, as_text.into()] {
+        let config = config(&settings);
+        assert_eq!((&*config.base_url, config.api_key.as_deref()), ("http://localhost:9", Some("csk-1")));
+        assert_eq!((config.keys.len(), &*config.keys[0].tenant, &*config.keys[0].name), (1, "acme", "n"));
+        assert_eq!((config.models.resolve("a").cap_tokens, config.models.resolve("b").cap_tokens), (5, 9));
+        assert_eq!((config.first_byte_ms, config.total_ms, config.cache_mode, config.cache_ttl), (1, 2, CacheMode::Always, 60));
+        assert_eq!((&*config.policy_version, &*config.cors_origins), ("2", &["*".to_owned()][..]));
+    }
+    for nothing in [json!(""), json!("  "), json!(null)] {
+        for name in NAMES {
+            assert!(Config::read(&json!({name: nothing}).to_string()).is_ok(), "{name}");
+        }
+    }
+}
+
+#[test]
+fn each_wrong_variable_is_named_and_never_quoted() {
+    let secret = "Sesame expected Sesame";
+    let row = |more: Value| json!({"m": more});
+    let wrong = [
+        ("CEREBRAS_API_KEY", json!({"k": secret})),
+        ("CEREBRAS_BASE_URL", json!(secret)),
+        ("CEREBRAS_BASE_URL", json!("ftp://Sesame")),
+        ("CEREBRAS_BASE_URL", json!("https:///")),
+        ("GATEWAY_KEYS", json!(secret)),
+        ("GATEWAY_KEYS", json!([secret])),
+        ("GATEWAY_KEYS", json!([{"sha256": secret, "tenant": "t"}])),
+        ("GATEWAY_KEYS", json!("[{\"sha256\":\"Sesame\",\"tenant\":\"t\"}]")),
+        ("GATEWAY_KEYS", json!([{"tenant": secret}])),
+        ("GATEWAY_KEYS", json!([{"sha256": "0".repeat(64), "tenant": "t", "key": secret}])),
+        ("GATEWAY_KEYS", json!([{"sha256": "é".repeat(32), "tenant": "t"}])),
+        ("MODELS", json!(secret)),
+        ("MODELS", json!([secret])),
+        ("MODELS", row(json!(secret))),
+        ("MODELS", row(json!({"cap_tokens": secret}))),
+        ("MODELS", row(json!({"unknown": 1}))),
+        ("MODELS", row(json!({"capabilities": [secret]}))),
+        ("MODELS", row(json!({"input_micro_dollars_per_million": 0.35}))),
+        ("MODELS", row(json!({"fallback": "m"}))),
+        ("ALIASES", json!(secret)),
+        ("ALIASES", json!({"a": 1})),
+        ("MAX_COMPLETION_TOKENS", json!(secret)),
+        ("MAX_COMPLETION_TOKENS", json!(0)),
+        ("MAX_COMPLETION_TOKENS", json!("-1")),
+        ("FIRST_BYTE_MS", json!(1.5)),
+        ("FIRST_BYTE_MS", json!("0")),
+        ("TOTAL_MS", json!(4_294_967_296_u64)),
+        ("TOTAL_MS", json!([1])),
+        ("CACHE_MODE", json!(secret)),
+        ("CACHE_MODE", json!("Always")),
+        ("CACHE_TTL_SECONDS", json!(59)),
+        ("CACHE_TTL_SECONDS", json!("2592001")),
+        ("CORS_ORIGINS", json!(secret)),
+        ("CORS_ORIGINS", json!([1])),
+        ("POLICY_VERSION", json!([secret])),
+        ("LOCAL", json!(secret)),
+    ];
+    for (name, value) in wrong {
+        let error = Config::read(&json!({name: value}).to_string()).expect_err(name);
+        assert_eq!((error.status, error.code, &*error.param, error.retry), (500, "wrong_configuration", name, Some(false)), "{value}");
+        assert!(error.message.contains(name) && !error.message.contains("Sesame"), "{}", error.message);
+    }
+}
+
+#[test]
+fn the_local_key_is_for_local_development_alone() {
+    let keys = |settings: &Value| config(settings).keys;
+    assert_eq!(find(&keys(&json!({"LOCAL": "true"})), LOCAL_KEY).map(|key| &*key.tenant), Some("local"));
+    let digest = "0".repeat(64);
+    for other in [json!({}), json!({"LOCAL": false}), json!({"LOCAL": true, "GATEWAY_KEYS": [{"sha256": digest, "tenant": "t"}]})] {
+        assert!(find(&keys(&other), LOCAL_KEY).is_none());
+    }
+}
+
+// Keys
+
+#[test]
+fn a_bearer_is_everything_behind_the_scheme() {
+    for (header, key) in [
+        ("Bearer abc", Some("abc")),
+        ("bearer abc", Some("abc")),
+        ("BEARER   a b c  ", Some("a b c")),
+        ("Bearer", None),
+        ("Bearer ", None),
+        ("Bearer    ", None),
+        ("Basic abc", None),
+        ("abc", None),
+        ("", None),
+        (" Bearer abc", None),
+        ("Bearerabc", None),
+    ] {
+        assert_eq!(bearer(header), key, "{header}");
+    }
+}
+
+#[test]
+fn a_key_is_found_by_its_whole_digest_only() {
+    let row = |digest: &str, tenant: &str| -> GatewayKey { serde_json::from_value(json!({"sha256": digest, "tenant": tenant})).unwrap() };
+    // SHA-256 of "abc" and of nothing, from FIPS 180-2.
+    let abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+    let nothing = "E3B0C44298FC1C149AFBF4C8996FB92427AE41E4649B934CA495991B7852B855";
+    let keys = [row(nothing, "none"), row(abc, "acme"), row(&abc.replace("ad", "ae"), "near")];
+    assert_eq!(find(&keys, "abc").map(|key| &*key.tenant), Some("acme"));
+    assert_eq!(find(&keys, "").map(|key| &*key.tenant), Some("none"));
+    for other in ["abd", "ABC", "abc ", abc] {
+        assert!(find(&keys, other).is_none(), "{other}");
+    }
+    assert!(find(&[], "abc").is_none());
+    assert!(KeyDigest::of("abc") == keys[1].sha256);
+    // A debug line tells nothing.
+    assert!(!format!("{keys:?}").contains("ba78") && !format!("{:?}", keys[1].sha256).contains("186"));
+    for wrong in ["", "ba78", &abc[1..], &format!("{abc}0"), &abc.replace('b', "g"), &"+1".repeat(32)] {
+        assert!(serde_json::from_value::<KeyDigest>(json!(wrong)).is_err(), "{wrong}");
+    }
+}
+
+// Routes
+
+#[test]
+fn every_alias_of_a_path_leads_to_its_resource() {
+    let models = |public, name: Option<&str>| Resource::Models(ModelTarget { public, name: name.map(str::to_owned) });
+    let resources = [
+        ("/chat/completions", Resource::Completions(Endpoint::Chat)),
+        ("/completions", Resource::Completions(Endpoint::Text)),
+        ("/tcp_warming", Resource::Warming),
+        ("/healthz", Resource::Health),
+        ("/models", models(false, None)),
+        ("/models/gpt-oss-120b", models(false, Some("gpt-oss-120b"))),
+        ("/models/org/name@1:free", models(false, Some("org/name@1:free"))),
+        ("/public/models", models(true, None)),
+        ("/public/v1/models", models(true, None)),
+        ("/public/v1/models/m.1", models(true, Some("m.1"))),
+    ];
+    for (path, resource) in resources {
+        for tenant in [None, Some("acme"), Some("a b%20c")] {
+            for version in ["", "/v1", "/v1/v1"] {
+                for slash in ["", "/"] {
+                    let prefix = tenant.map(|tenant| format!("/t/{tenant}")).unwrap_or_default();
+                    let path = format!("{prefix}{version}{path}{slash}");
+                    assert_eq!(Route::of(&path), Route { tenant, resource: Some(resource.clone()) }, "{path}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_no_resource_is_none() {
+    for path in [
+        "",
+        "/",
+        "//",
+        "/v1",
+        "/v1/",
+        "/v1/v1/v1/models",
+        "/v2/models",
+        "/V1/models",
+        "/chat",
+        "/chat/completions/x",
+        "/chat/completions//",
+        "/completionsx",
+        "/modelsx",
+        "/models//",
+        "/models/..",
+        "/models/../chat",
+        "/models/a/../b",
+        "/models/a//b",
+        "/models/a%2Fb",
+        "/models/a b",
+        "/models/é",
+        "/models/.",
+        "/models/a?b",
+        "/models/a#b",
+        "/models/a\\b",
+        "/public",
+        "/public/v1",
+        "/publicmodels",
+        "/public/chat/completions",
+        "/t",
+        "/t/",
+        "/t/acme",
+        "/t/acme/",
+        "/t//models",
+        "/tacme/models",
+        "/t/acme/t/acme/models",
+        "models",
+    ] {
+        assert_eq!(Route::of(path).resource, None, "{path}");
+    }
+    assert_eq!(Route::of("/t/acme/nothing").tenant, Some("acme"));
+    assert_eq!(Route::of("/t//models").tenant, None);
+}
+
+/// A path without its `.` and `..` segments, as every URL parser makes it.
+fn normal(path: &str) -> String {
+    let mut segments: Vec<&str> = Vec::new();
+    for segment in path.split('/').skip(1) {
+        match segment.to_ascii_lowercase().replace("%2e", ".").as_str() {
+            "." => {}
+            ".." => drop(segments.pop()),
+            _ => segments.push(segment),
+        }
+    }
+    format!("/{}", segments.join("/"))
+}
+
+proptest! {
+    #![proptest_config(cases(600))]
+
+    #[test]
+    fn no_path_leads_upstream_to_anything_but_its_model(
+        parts in proptest::collection::vec(prop_oneof![
+            3 => prop::sample::select(&["/", "/v1", "/models", "/public", "/t/", "..", ".", "%2e", "%2F", "\\", "?", "#", "//", "a", "gpt-oss-120b", "@", ":", "/chat/completions"][..]).prop_map(str::to_owned),
+            1 => "\\PC{0,4}",
+        ], 0..8),
+    ) {
+        let path = parts.concat();
+        let route = Route::of(&path);
+        if let Some(tenant) = route.tenant {
+            prop_assert!(!tenant.is_empty() && !tenant.contains('/'));
+        }
+        if let Some(Resource::Models(ModelTarget { name: Some(name), .. })) = route.resource {
+            let upstream = format!("/v1/models/{name}");
+            prop_assert_eq!(&normal(&upstream), &upstream);
+            prop_assert!(name.bytes().all(|byte| byte.is_ascii_graphic() && !b"%?#\\".contains(&byte)));
+        }
+    }
+
+    #[test]
+    fn an_error_says_the_same_in_both_envelopes(message in "\\PC{0,30}", param in "\\PC{0,20}", status in 400..600_u16) {
+        let error = Error::new(status, "some_code", message.clone()).about(param.clone());
+        let body: Value = serde_json::from_str(&error.body()).unwrap();
+        let mut flat = body.as_object().unwrap().clone();
+        let nested = flat.remove("error").unwrap();
+        prop_assert_eq!(Value::from(flat.clone()), nested);
+        prop_assert_eq!(flat.len(), 4);
+        prop_assert!(flat.values().all(Value::is_string));
+        prop_assert_eq!((flat["message"].as_str(), flat["param"].as_str(), flat["code"].as_str()), (Some(&*message), Some(&*param), Some("some_code")));
+        // In a stream: nested only, with the status as a number.
+        let frame: Value = serde_json::from_str(&format!("{{{}}}", error.frame_members())).unwrap();
+        prop_assert_eq!(&frame["status_code"], &json!(status));
+        prop_assert_eq!(frame["error"]["id"].as_str(), Some(""));
+        for (name, text) in &flat {
+            prop_assert_eq!(&frame["error"][name], text);
+        }
+        prop_assert!(frame.get("message").is_none() && !error.frame_members().contains('\n'));
+    }
+
+    #[test]
+    fn no_header_value_ends_its_line(value in any::<String>()) {
+        let mut lines = Lines::default();
+        lines.add("name", &value);
+        lines.add("next", "x");
+        prop_assert_eq!(lines.text().split('\n').count(), 3);
+        prop_assert!(lines.text().bytes().all(|byte| matches!(byte, b' '..=b'~' | b'\n')));
+    }
+}
+
+#[test]
+fn an_error_has_the_class_that_goes_with_its_status() {
+    for (status, kind) in [
+        (400, "invalid_request_error"),
+        (401, "invalid_request_error"),
+        (403, "permission_error"),
+        (404, "not_found_error"),
+        (413, "invalid_request_error"),
+        (429, "too_many_requests_error"),
+        (500, "server_error"),
+        (504, "server_error"),
+    ] {
+        assert_eq!(Error::new(status, "c", "m").kind, kind);
+    }
+    for error in
+        [upstream::unreachable(), upstream::incomplete(), upstream::unreadable(), upstream::timeout(true, 5), upstream::timeout(false, 5)]
+    {
+        assert!(error.status >= 502 && error.retry.is_none() && error.message.ends_with('.'), "{error:?}");
+    }
+    assert!(upstream::timeout(true, 5).message.contains("FIRST_BYTE_MS") && upstream::timeout(false, 5).message.contains("TOTAL_MS"));
+}
+
+#[test]
+fn ids_and_traces_are_kept_only_when_they_are_well_formed() {
+    assert!(well_formed_id("a") && well_formed_id("req-1_2.3:4/5+6=") && well_formed_id(&"x".repeat(128)));
+    assert!(
+        !well_formed_id("")
+            && !well_formed_id("a b")
+            && !well_formed_id("a\"")
+            && !well_formed_id("é")
+            && !well_formed_id(&"x".repeat(129))
+    );
+    let (trace, parent) = ("4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7");
+    assert!(well_formed_traceparent(&format!("00-{trace}-{parent}-01")));
+    assert!(well_formed_traceparent(&format!("01-{trace}-{parent}-01-more")));
+    let zeros = "0".repeat(32);
+    for wrong in [
+        String::new(),
+        format!("00-{trace}-{parent}"),
+        format!("00-{trace}-{parent}-01-more"),
+        format!("ff-{trace}-{parent}-01"),
+        format!("00-{zeros}-{parent}-01"),
+        format!("00-{trace}-{}-01", &zeros[..16]),
+        format!("00-{}-{parent}-01", trace.to_uppercase()),
+        format!("0-{trace}-{parent}-01"),
+        format!("00-{trace}-{parent}-0g"),
+    ] {
+        assert!(!well_formed_traceparent(&wrong), "{wrong}");
+    }
+}
