@@ -8,7 +8,7 @@ await main(() => {
   run("cargo", ["fmt", "--all", "--check"], { env: lint });
   run("cargo", ["clippy", "--quiet", "--workspace", "--all-targets", "--", "-D", "warnings"], { env });
   run("cargo", ["clippy", "--quiet", "--target", "wasm32-unknown-unknown", "--lib", "--", "-D", "warnings"], { env });
-  const deny = cargoTool("cargo-deny", "0.18.9", env, ["--no-default-features"]);
+  const deny = cargoTool("cargo-deny", "0.20.2", env);
   // Licences, sources and duplicates are told by the lock file alone; advisories would need a database from elsewhere.
   run(`${deny}/cargo-deny`, ["--offline", "check", "bans", "licenses", "sources"], { env });
 });

@@ -12,7 +12,7 @@ use crate::cloud::models::{Model, Models};
 use crate::error::Error;
 
 /// The variables that the gateway reads.
-pub const NAMES: [&str; 13] = [
+pub const NAMES: [&str; 12] = [
     "CEREBRAS_API_KEY",
     "CEREBRAS_BASE_URL",
     "GATEWAY_KEYS",
@@ -25,7 +25,6 @@ pub const NAMES: [&str; 13] = [
     "CACHE_TTL_SECONDS",
     "POLICY_VERSION",
     "CORS_ORIGINS",
-    "LOCAL",
 ];
 
 /// The shortest time to live that KV accepts, in seconds.
@@ -96,7 +95,7 @@ impl Config {
             Value::String(id) => Ok((alias, id)),
             _ => Err(wrong("ALIASES", &format!("`{alias}` must be the id of a model"))),
         });
-        let models = Models::new(models, aliases.collect::<Result<_, _>>()?, cap).map_err(|reason| wrong("MODELS", &reason))?;
+        let models = Models::new(models, aliases.collect::<Result<_, _>>()?, cap).map_err(|(variable, reason)| wrong(variable, &reason))?;
         let mut keys: Vec<GatewayKey> = vars.take("GATEWAY_KEYS")?.unwrap_or_default();
         if keys.is_empty() && vars.take("LOCAL")? == Some(true) {
             keys.push(GatewayKey::local());
@@ -159,6 +158,7 @@ fn read<T: DeserializeOwned>(value: Value) -> Result<T, String> {
 }
 
 fn wrong(variable: &str, reason: &str) -> Error {
-    let message = format!("The gateway's configuration is wrong: {variable}: {reason}. Correct it in wrangler.toml or with `wrangler secret put`.");
+    let message =
+        format!("The gateway's configuration is wrong: {variable}: {reason}. Correct it in wrangler.toml or with `wrangler secret put`.");
     Error::new(500, "wrong_configuration", message).about(variable).final_word()
 }

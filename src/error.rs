@@ -89,12 +89,20 @@ pub mod upstream {
 
     /// A stream that ended before it was complete.
     pub fn incomplete() -> Error {
-        Error::new(502, "upstream_incomplete", "The stream from Cerebras ended before the answer was complete. Discard what came and try again.")
+        Error::new(
+            502,
+            "upstream_incomplete",
+            "The stream from Cerebras ended before the answer was complete. Discard what came and try again.",
+        )
     }
 
     /// An answer that is none.
     pub fn unreadable() -> Error {
-        Error::new(502, "upstream_unreadable", "Cerebras answered with something that is not the JSON or event stream it should be. Try again.")
+        Error::new(
+            502,
+            "upstream_unreadable",
+            "Cerebras answered with something that is not the JSON or event stream it should be. Try again.",
+        )
     }
 
     /// A deadline of the gateway's own.

@@ -174,7 +174,7 @@ fn replayed(bytes: &[u8], request: &CompletionRequest<'_>, max_age: Option<u32>,
         return Found::TooOld;
     }
     let body = match (entry.form, request.stream()) {
-        (Form::Whole, false) => Some(entry.body.to_vec()),
+        (Form::Whole, false) => (judge(entry.body) == Quality::Keepable).then(|| entry.body.to_vec()),
         (Form::Stream, true) => Some(replay::stream(entry.body, request.include_usage())),
         (Form::Whole, true) => replay::whole_to_stream(entry.body, request.endpoint()),
         (Form::Stream, false) => replay::stream_to_whole(entry.body, request.endpoint()),

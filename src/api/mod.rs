@@ -45,7 +45,8 @@ async fn dispatch(gateway: &Gateway, call: &Call) -> Result<Answered, Error> {
 
 fn unknown(path: &str) -> Error {
     let shown: String = path.chars().take(128).collect();
-    let message = format!("There is nothing at {shown}. Completions are at /v1/chat/completions and /v1/completions, models at /v1/models.");
+    let message =
+        format!("There is nothing at {shown}. Completions are at /v1/chat/completions and /v1/completions, models at /v1/models.");
     Error::new(404, "unknown_path", message).about("path").final_word()
 }
 

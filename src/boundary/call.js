@@ -60,18 +60,29 @@ function joined(chunks) {
 }
 
 export class Call {
-  /** `answer` takes the response; `resume` goes on in wasm with what a method has brought. */
-  constructor(request, env, context, answer, resume) {
+  /**
+   * `answer` takes the response; `resume` goes on in wasm with what a method has brought, and `forget` ends there what waits for
+   * something that will never come.
+   */
+  constructor(request, env, context, answer, resume, forget) {
     this.request = request;
     this.env = env;
     this.context = context;
     this.answer = answer;
     this.resume = resume;
+    this.slot = 0;
+    this.relaying = false;
+    this.controller = null;
     this.ending = LOST;
     this.body = null;
     this.passing = null;
     this.whole = null;
     this.stream = null;
+    // A caller that goes away takes everything that waits with it. What is relayed is cut instead, and then comes to its end.
+    request.signal.onabort = () => {
+      if (this.relaying) this.controller.abort();
+      else forget(this.slot);
+    };
   }
 
   /** The values of the variables, as JSON; once an isolate. */
@@ -102,8 +113,9 @@ export class Call {
     return this.env[name] !== undefined;
   }
 
-  /** The time, method, address and read headers, a line each. */
-  head() {
+  /** The time, method, address and read headers, a line each; from now on the call is known under `slot`. */
+  head(slot) {
+    this.slot = slot;
     const { method, url, headers } = this.request;
     let text = `${Date.now()}\n${method}\n${url}`;
     for (let i = 0; i < readHeaders.length; i++) {
@@ -223,8 +235,8 @@ export class Call {
     const [toCaller, toGateway] = this.stream.tee();
     this.writable = writable;
     this.answer(new Response(readable, { status, headers: { ...towardsCaller, ...this.passing, ...record(headers) } }));
-    // What is kept at work after the answer is not ended with its caller, so it has to be told.
-    this.request.signal.onabort = () => this.controller.abort();
+    // What is kept at work after the answer is not ended with its caller.
+    this.relaying = true;
     const chunks = [this.first];
     let ending = ARRIVED;
     try {
@@ -242,7 +254,6 @@ export class Call {
       await collect(toGateway, chunks).catch(() => {});
     }
     clearTimeout(this.timer);
-    this.request.signal.onabort = null;
     this.resume(slot, `${ending}\n`, joined(chunks));
   }
 

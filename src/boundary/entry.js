@@ -28,7 +28,7 @@ export default {
         worker.__wbg_reset_state();
         poisoned = false;
       }
-      guarded(worker.fetch)(new Call(request, env, context, answer, guarded(worker.resume)));
+      guarded(worker.fetch)(new Call(request, env, context, answer, guarded(worker.resume), guarded(worker.forget)));
     });
   },
 };

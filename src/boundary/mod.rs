@@ -21,7 +21,7 @@ extern "C" {
     #[wasm_bindgen(method)]
     fn binds(this: &JsCall, name: &str) -> bool;
     #[wasm_bindgen(method)]
-    fn head(this: &JsCall) -> String;
+    fn head(this: &JsCall, slot: u32) -> String;
     #[wasm_bindgen(method)]
     fn read(this: &JsCall, slot: u32, limit: u32, gzip: bool);
     #[wasm_bindgen(method)]
@@ -228,7 +228,7 @@ pub struct Call {
 impl Call {
     /// Takes a request over from the runtime.
     pub fn open(js: JsCall, inbox: Inbox) -> Self {
-        let head = Head::new(js.head());
+        let head = Head::new(js.head(inbox.slot()));
         Self { js, inbox, head }
     }
 

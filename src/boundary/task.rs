@@ -80,6 +80,14 @@ pub fn resume(slot: Slot, text: String, bytes: Vec<u8>) {
     wake(slot, Some(Brought { text, bytes }));
 }
 
+/// Ends a task whose caller has gone, with all that it holds: what it waits for will never come.
+#[wasm_bindgen]
+pub fn forget(slot: Slot) {
+    // Dropped outside of the borrow: what a task holds may reach the list when it goes.
+    let task = WAITING.with_borrow_mut(|tasks| tasks.remove(&slot));
+    drop(task);
+}
+
 fn wake(slot: Slot, brought: Option<Brought>) {
     let deliver = |post: &Post| {
         post.news.set(true);

@@ -44,7 +44,8 @@ impl Steering {
         if config.cache_mode == CacheMode::Off {
             return Ok(Self { only_if_cached: directives.only_if_cached, ..Self::default() });
         }
-        let asked = directives.max_age.is_some_and(|age| age > 0) || chosen_ttl.is_some() || chosen_key.is_some() || directives.only_if_cached;
+        let asked =
+            directives.max_age.is_some_and(|age| age > 0) || chosen_ttl.is_some() || chosen_key.is_some() || directives.only_if_cached;
         let wanted = deterministic || asked || config.cache_mode == CacheMode::Always;
         let ttl = chosen_ttl.or(if deterministic { None } else { directives.max_age }).unwrap_or(config.cache_ttl);
         let kept = wanted && !directives.no_store && !skip;

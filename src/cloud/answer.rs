@@ -18,7 +18,8 @@ pub fn request_id(arrival: &Arrival) -> Option<&str> {
 /// An error of the gateway's own, of the same status, when the body is no error of the API's but, say, a page.
 pub fn error_body(arrival: &Arrival) -> Result<Cow<'_, [u8]>, Error> {
     both_envelopes(&arrival.body).ok_or_else(|| {
-        let message = format!("Cerebras, or what stands before it, answered with status {} and no reason that can be read.", arrival.status);
+        let message =
+            format!("Cerebras, or what stands before it, answered with status {} and no reason that can be read.", arrival.status);
         Error::new(arrival.status, "upstream_error", message)
     })
 }

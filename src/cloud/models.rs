@@ -73,22 +73,22 @@ impl Models {
     /// A table of rows by id, and aliases to ids.
     ///
     /// # Errors
-    /// What is wrong with it: an alias that hides a model or leads to another alias, or a fallback to itself or to an alias.
-    pub fn new(rows: Vec<(String, Model)>, aliases: BTreeMap<String, String>, cap_tokens: u32) -> Result<Self, String> {
+    /// The variable at fault and what is wrong with it: an alias that hides a model or leads to another alias, or a fallback to itself or to an alias.
+    pub fn new(rows: Vec<(String, Model)>, aliases: BTreeMap<String, String>, cap_tokens: u32) -> Result<Self, (&'static str, String)> {
         let rows: BTreeMap<_, _> = rows.into_iter().collect();
         for (alias, id) in &aliases {
             if rows.contains_key(alias) {
-                return Err(format!("the alias `{alias}` is also the id of a model"));
+                return Err(("ALIASES", format!("the alias `{alias}` is also the id of a model")));
             }
             if aliases.contains_key(id) {
-                return Err(format!("the alias `{alias}` leads to `{id}`, which is an alias itself"));
+                return Err(("ALIASES", format!("the alias `{alias}` leads to `{id}`, which is an alias itself")));
             }
         }
         for (id, row) in &rows {
             if let Some(fallback) = &row.fallback
                 && (fallback == id || aliases.contains_key(fallback))
             {
-                return Err(format!("the fallback of `{id}` must be the id of another model"));
+                return Err(("MODELS", format!("the fallback of `{id}` must be the id of another model")));
             }
         }
         Ok(Self { rows, aliases, cap_tokens })

@@ -67,7 +67,8 @@ impl Lines {
 
 /// Whether a caller's request id is kept: 1 to 128 characters of those that ids are made of, so that it can stand in any log.
 pub fn well_formed_id(id: &str) -> bool {
-    (1..=128).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b':' | b'/' | b'+' | b'='))
+    (1..=128).contains(&id.len())
+        && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b':' | b'/' | b'+' | b'='))
 }
 
 /// Whether a `traceparent` is one (W3C Trace Context, section 3.2: version, trace id, parent id, flags, in lower-case hexadecimal,

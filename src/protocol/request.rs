@@ -44,12 +44,50 @@ impl Endpoint {
 /// The fields that Cerebras documents, on either endpoint, and the one that SDKs send by mistake. A key that differs from one of
 /// these only in case is refused: a reader that ignores case would take it for the real one.
 const KNOWN_FIELDS: [&str; 44] = [
-    "model", "messages", "max_completion_tokens", "max_tokens", "min_completion_tokens", "min_tokens", "temperature", "top_p",
-    "frequency_penalty", "presence_penalty", "logit_bias", "logprobs", "top_logprobs", "n", "seed", "stop", "stream",
-    "stream_options", "response_format", "tools", "tool_choice", "parallel_tool_calls", "prediction", "reasoning_effort",
-    "reasoning_format", "clear_thinking", "disable_reasoning", "service_tier", "prompt_cache_key", "model_parameters", "user",
-    "prompt", "best_of", "echo", "grammar_root", "return_raw_tokens", "suffix", "extra_body", "store", "metadata", "thinking",
-    "max_output_tokens", "verbosity", "modalities",
+    "model",
+    "messages",
+    "max_completion_tokens",
+    "max_tokens",
+    "min_completion_tokens",
+    "min_tokens",
+    "temperature",
+    "top_p",
+    "frequency_penalty",
+    "presence_penalty",
+    "logit_bias",
+    "logprobs",
+    "top_logprobs",
+    "n",
+    "seed",
+    "stop",
+    "stream",
+    "stream_options",
+    "response_format",
+    "tools",
+    "tool_choice",
+    "parallel_tool_calls",
+    "prediction",
+    "reasoning_effort",
+    "reasoning_format",
+    "clear_thinking",
+    "disable_reasoning",
+    "service_tier",
+    "prompt_cache_key",
+    "model_parameters",
+    "user",
+    "prompt",
+    "best_of",
+    "echo",
+    "grammar_root",
+    "return_raw_tokens",
+    "suffix",
+    "extra_body",
+    "store",
+    "metadata",
+    "thinking",
+    "max_output_tokens",
+    "verbosity",
+    "modalities",
 ];
 
 /// The fields of a message, for the same check.
@@ -141,7 +179,9 @@ impl<'t> CompletionRequest<'t> {
             Some(value) => {
                 optional(value, Kind::Number, "temperature")?;
                 // Zero in any spelling: no digit but zeros before the exponent.
-                value.number().is_some_and(|literal| literal.bytes().take_while(|byte| !matches!(byte, b'e' | b'E')).all(|byte| matches!(byte, b'-' | b'.' | b'0')))
+                value.number().is_some_and(|literal| {
+                    literal.bytes().take_while(|byte| !matches!(byte, b'e' | b'E')).all(|byte| matches!(byte, b'-' | b'.' | b'0'))
+                })
             }
             None => false,
         };
@@ -153,11 +193,9 @@ impl<'t> CompletionRequest<'t> {
         }
         // Whether a stream is whole depends on the number, so it has to be one that can be counted to.
         let n = match fields.n.and_then(Value::number) {
-            Some(literal) => literal
-                .parse()
-                .ok()
-                .filter(|n| *n > 0)
-                .ok_or_else(|| Error::invalid("wrong_value", "n", "`n` must be a whole number, at least 1, written without a point or an exponent."))?,
+            Some(literal) => literal.parse().ok().filter(|n| *n > 0).ok_or_else(|| {
+                Error::invalid("wrong_value", "n", "`n` must be a whole number, at least 1, written without a point or an exponent.")
+            })?,
             None => 1_usize,
         };
         let prompts = fields.input.filter(|_| endpoint == Endpoint::Text).map_or(1, prompt_count);
@@ -168,7 +206,19 @@ impl<'t> CompletionRequest<'t> {
             None => Cap::Absent,
         };
         let (model, model_span) = (name.into_owned(), model.span());
-        Ok(Self { endpoint, model, model_span, cap, stream, include_usage, deterministic: zero_temperature || seeded, pictures, choices: n.saturating_mul(prompts), extra_body: fields.extra_body, document })
+        Ok(Self {
+            endpoint,
+            model,
+            model_span,
+            cap,
+            stream,
+            include_usage,
+            deterministic: zero_temperature || seeded,
+            pictures,
+            choices: n.saturating_mul(prompts),
+            extra_body: fields.extra_body,
+            document,
+        })
     }
 
     /// The resource that was called.
@@ -326,7 +376,11 @@ fn check_cap(key: Value<'_>, value: Value<'_>) -> Result<(), Error> {
     let name = key.text().unwrap_or_default();
     optional(value, Kind::Number, &name)?;
     let whole = value.number().is_none_or(|literal| literal.parse::<i64>().is_ok_and(|tokens| tokens >= -1));
-    if whole { Ok(()) } else { Err(Error::invalid("wrong_value", &*name, format!("`{name}` must be a whole number of tokens, or -1 for the model's limit."))) }
+    if whole {
+        Ok(())
+    } else {
+        Err(Error::invalid("wrong_value", &*name, format!("`{name}` must be a whole number of tokens, or -1 for the model's limit.")))
+    }
 }
 
 fn refuse_look_alike(key: Value<'_>, known: &[&str], path: &str) -> Result<(), Error> {

@@ -221,7 +221,6 @@ describe("errors", () => {
     "error=3",
     "flat-error=3",
     "hang=3",
-    "no-finish",
     "garbage",
   ]) {
     test(`a stream that fails by \`${fault}\` raises`, async () => {

@@ -1,0 +1,47 @@
+// Runs what README.md tells its reader to run: starts the Worker with `npm start` on a port of its own, and then every block of
+// commands that is marked with `<!-- ci -->`. A block that fails, or says nothing, fails the check.
+import { spawn, spawnSync } from "node:child_process";
+import fs from "node:fs";
+import path from "node:path";
+import { root } from "./toolchain.mjs";
+
+const PORT = "8799";
+const PATIENCE_MS = 30 * 60_000;
+const readme = fs.readFileSync(path.join(root, "README.md"), "utf8");
+const blocks = [...readme.matchAll(/<!-- ci -->\n```sh\n([\s\S]*?)```/g)].map(([, block]) => block);
+if (blocks.length === 0) throw new Error("README.md marks no block of commands with <!-- ci -->");
+
+const { CEREBRAS_API_KEY: _, GATEWAY_KEYS: __, ...env } = process.env;
+const start = spawn("npm", ["start", "--silent"], { cwd: root, env: { ...env, PORT }, stdio: ["ignore", "pipe", "inherit"], detached: true });
+const stop = () => {
+  try {
+    // The whole group: npm, wrangler, workerd and the stand-in.
+    process.kill(-start.pid);
+  } catch {
+    // It has ended by itself.
+  }
+};
+process.on("exit", stop);
+
+let said = "";
+const printed = await new Promise((resolve, reject) => {
+  setTimeout(() => reject(new Error(`npm start was not ready after ${PATIENCE_MS} ms`)), PATIENCE_MS).unref();
+  start.on("exit", (code) => reject(new Error(`npm start ended with exit code ${code}`)));
+  start.stdout.on("data", (piece) => {
+    said += piece;
+    process.stdout.write(piece);
+    const curl = /^\s*(curl .*)$/m.exec(said);
+    if (curl && said.includes("Cerebras SDK:")) resolve(curl[1]);
+  });
+});
+
+// The command that `npm start` prints has to work as printed, too.
+let failed = 0;
+for (const block of [printed, ...blocks]) {
+  const commands = block.replaceAll("127.0.0.1:8787", `127.0.0.1:${PORT}`);
+  const { status, stdout } = spawnSync("bash", ["-euo", "pipefail", "-c", commands], { encoding: "utf8", stdio: ["ignore", "pipe", "inherit"] });
+  const ok = status === 0 && stdout.trim() !== "" && !/"error":/.test(stdout);
+  if (!ok) failed++;
+  console.log(`[readme] ${ok ? "works" : "FAILS"}: ${commands.trim().split("\n")[0]}\n${ok ? "" : stdout}`);
+}
+process.exit(failed === 0 ? 0 : 1);
