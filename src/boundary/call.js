@@ -80,8 +80,11 @@ export class Call {
     this.stream = null;
     // A caller that goes away takes everything that waits with it. What is relayed is cut instead, and then comes to its end.
     request.signal.onabort = () => {
-      if (this.relaying) this.controller.abort();
-      else forget(this.slot);
+      this.controller?.abort();
+      if (!this.relaying) {
+        this.body = null;
+        forget(this.slot);
+      }
     };
   }
 

@@ -315,13 +315,7 @@ impl<'t> Scanner<'t> {
                 }
                 (Some(b'}'), true) => self.close(container)?,
                 (Some(b']'), false) => self.close(container)?,
-                (_, true) => {
-                    // The last member is done: the offence is in the object itself.
-                    if let Some(open) = self.open.last_mut() {
-                        open.current = 0;
-                    }
-                    return Err(Reason::Expected("`,` or `}`"));
-                }
+                (_, true) => return Err(Reason::Expected("`,` or `}`")),
                 (_, false) => return Err(Reason::Expected("`,` or `]`")),
             }
         }

@@ -448,7 +448,7 @@ describe("the body", () => {
     "a comma too many in an array": [`{"model":"m","messages":[${user},]}`, "invalid_json", "messages[1]"],
     "a word that JSON does not know": [`{${valid},"top_p":NaN}`, "invalid_json", "top_p"],
     "single quotes": ["{'model':'m'}", "invalid_json", ""],
-    "a comment": [`{${valid} /* hi */}`, "invalid_json", ""],
+    "a comment": [`{${valid} /* hi */}`, "invalid_json", "messages"],
     "something behind the object": [`{${valid}} x`, "invalid_json", ""],
     "two objects": [`{${valid}}{${valid}}`, "invalid_json", ""],
     "a byte order mark": [`\ufeff{${valid}}`, "invalid_json", ""],
