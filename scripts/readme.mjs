@@ -31,7 +31,7 @@ const printed = await new Promise((resolve, reject) => {
     said += piece;
     process.stdout.write(piece);
     const curl = /^\s*(curl .*)$/m.exec(said);
-    if (curl && said.includes("Cerebras SDK:")) resolve(curl[1]);
+    if (curl && said.includes("Cerebras SDK:")) resolve(`${curl[1].replace(/^curl /, "curl -sS ")}`);
   });
 });
 

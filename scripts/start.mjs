@@ -46,11 +46,11 @@ await main(async () => {
     const url = await startStandIn(standIn(env));
     variables.push("--var", `CEREBRAS_BASE_URL:${url}`, "--var", "CEREBRAS_API_KEY:csk-stand-in");
     upstream = `No CEREBRAS_API_KEY is set: answers come from the local stand-in for Cerebras at ${url}, not from a model.`;
-  } else {
-    // wrangler reads .dev.vars by itself; what stands in the environment alone is handed over.
-    for (const name of ["CEREBRAS_API_KEY", "CEREBRAS_BASE_URL", "GATEWAY_KEYS"]) {
-      if (process.env[name] && !file[name]) variables.push("--var", `${name}:${process.env[name]}`);
-    }
+  }
+  // wrangler reads .dev.vars by itself; what stands in the environment alone is handed over.
+  const known = set.CEREBRAS_API_KEY ? ["CEREBRAS_API_KEY", "CEREBRAS_BASE_URL", "GATEWAY_KEYS"] : ["GATEWAY_KEYS"];
+  for (const name of known) {
+    if (process.env[name] && !file[name]) variables.push("--var", `${name}:${process.env[name]}`);
   }
   const wrangler = spawn("wrangler", ["dev", "--ip", "127.0.0.1", "--port", String(port), "--show-interactive-dev-session=false", ...variables], {
     cwd: root,

@@ -1,0 +1,79 @@
+// Laws 2 and 9: every call between wasm and JavaScript on the path of a request is known. ARCHITECTURE.md lists what is asserted here.
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { chat, eventually, pause, post, startEdge, startStandIn } from "./edge.mjs";
+
+// Stands before the Worker's own code: counts the calls out of wasm to methods of `Call`, and those into wasm, and logs the counts
+// so far whenever a request begins.
+const counting = `
+{
+  const Instance = WebAssembly.Instance;
+  const calls = [];
+  const wrapped = (name, call) => function (...given) { calls.push(name); return call.apply(this, given); };
+  WebAssembly.Instance = function (module, imports) {
+    for (const functions of Object.values(imports)) {
+      for (const [name, call] of Object.entries(functions)) {
+        const method = /^__wbg_(settings|prepare|binds|head|read|send|respond|pass|relay|end|look|keep|pause|now|random|uniqueId|log)_/.exec(name);
+        if (method) functions[name] = wrapped(method[1], call);
+      }
+    }
+    const { exports } = new Instance(module, imports);
+    const { fetch, resume, forget } = exports;
+    return { exports: { ...exports,
+      fetch: (...given) => { console.log("calls " + calls.splice(0).join(" ")); calls.push("FETCH"); return fetch(...given); },
+      resume: wrapped("RESUME", resume), forget: wrapped("FORGET", forget) } };
+  };
+}
+`;
+
+let standIn;
+let edge;
+
+before(async () => {
+  standIn = await startStandIn();
+  edge = await startEdge({ vars: { CEREBRAS_BASE_URL: standIn.url }, prelude: counting });
+  // The first request of an isolate reads the configuration.
+  await (await fetch(`${edge.url}/healthz`)).text();
+});
+
+after(async () => {
+  await edge?.stop();
+  standIn?.stop();
+});
+
+/** The calls that a request causes, those after its answer included. */
+async function calls(body, headers) {
+  await (await fetch(`${edge.url}/healthz`)).text();
+  const logged = edge.logs.length;
+  const answer = await post(edge, body, headers);
+  await answer.text();
+  await pause(150);
+  await (await fetch(`${edge.url}/healthz`)).text();
+  const lines = () => edge.logs.slice(logged).filter((line) => line.includes("calls FETCH"));
+  // What was logged when the request itself began stands behind what was logged before it.
+  await eventually(() => lines().length >= 1, "the calls are logged");
+  return lines().at(-1).replace(/^.*?calls /, "");
+}
+
+describe("the calls between wasm and JavaScript are", () => {
+  test("seven for a miss that is not cacheable", async () => {
+    assert.equal(await calls(chat("Hello")), "FETCH head read RESUME send RESUME pass");
+  });
+
+  test("thirteen for a miss that is stored, and nine for the hit after it", async () => {
+    const body = chat("Hello again", { temperature: 0 });
+    assert.equal(await calls(body), "FETCH head read RESUME look RESUME now send RESUME now pass keep RESUME");
+    assert.equal(await calls(body), "FETCH head read RESUME look RESUME now uniqueId respond");
+  });
+
+  test("ten for a stream, however long it is", async () => {
+    for (const words of [5, 50, 1500]) {
+      const body = chat(`Go on [[words=${words}]]`, { stream: true, reasoning_effort: "none", max_completion_tokens: 8000 });
+      assert.equal(await calls(body), "FETCH head read RESUME send RESUME relay RESUME end RESUME");
+    }
+  });
+
+  test("five more for a second attempt", async () => {
+    assert.equal(await calls(chat("Once more [[once=503]]")), "FETCH head read RESUME send RESUME random pause RESUME send RESUME pass");
+  });
+});
