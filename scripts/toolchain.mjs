@@ -140,8 +140,10 @@ function installNodePackages() {
   const stamp = path.join(root, "node_modules/.package-lock.json");
   const lock = path.join(root, "package-lock.json");
   if (!fs.existsSync(stamp) || fs.statSync(stamp).mtimeMs < fs.statSync(lock).mtimeMs) {
-    say("Node packages (npm ci)");
-    run("npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error"], { shell: process.platform === "win32" });
+    say("Node packages (npm install)");
+    // Not `npm ci`: it fails when the lock file lacks the binary package of a platform that its writer's registry did not have, even
+    // where that platform is not this one. `--no-save` keeps to the lock file just as well and leaves it as it is.
+    run("npm", ["install", "--no-save", "--no-audit", "--no-fund", "--loglevel=error"], { shell: process.platform === "win32" });
   }
 }
 
