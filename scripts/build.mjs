@@ -10,6 +10,7 @@ export function build(env) {
   // `wrangler dev` may use the default key of local development. What `wrangler deploy` uploads is built without this line.
   if (env.WRANGLER_COMMAND === "dev") {
     const index = path.join(root, "build/index.js");
+    console.log("On this machine the gateway's key is maya-local, unless GATEWAY_KEYS is set.");
     fs.writeFileSync(index, `globalThis.MAYA_EDGE_LOCAL = true;\n${fs.readFileSync(index, "utf8")}`);
   }
 }

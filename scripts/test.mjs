@@ -33,7 +33,7 @@ await main(async () => {
   build(env);
   standIn(env);
   await test("native tests", "cargo", ["test", "--quiet", "--workspace", "--no-fail-fast"], env);
-  await test("wasm tests", "cargo", ["test", "--quiet", "--target", "wasm32-unknown-unknown", "--test", "wasm"], env);
+  await test("wasm tests", "cargo", ["test", "--target", "wasm32-unknown-unknown", "--test", "wasm"], env);
   const folder = path.join(root, "tests/e2e");
   const files = fs.readdirSync(folder).filter((file) => file.endsWith(".test.mjs"));
   const node = ["--test", "--test-reporter=tap", "--test-concurrency=2", ...files.map((file) => path.join(folder, file))];
