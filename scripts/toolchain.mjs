@@ -43,7 +43,7 @@ const sysrootOf = (rustc, env) => ask(rustc, ["--print", "sysroot"], { cwd: root
 /** The environment that selects Debian's toolchain, with the linker that comes with it. */
 function debianEnvironment() {
   const linker = ["/usr/bin/rust-lld", "/usr/bin/wasm-ld-22"].find((file) => fs.existsSync(file));
-  if (!linker) throw new SetupError("no wasm linker: install Debian's rust-web-llvm or lld-22");
+  if (!linker) throw new SetupError("no linker for wasm: install Debian's lld-22");
   return { RUSTUP_TOOLCHAIN: "debian", CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER: linker };
 }
 
@@ -59,7 +59,8 @@ function installDebianToolchain() {
     const [program, ...args] = [...elevate, ...command];
     run(program, args, { env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" } });
   };
-  const packages = ["rustc-web", "cargo-web", "rust-web-src", "rust-web-llvm", "rust-web-clippy"];
+  // The linker is lld-22: rust-web-llvm only recommends it, and its own rust-lld is a link to it.
+  const packages = ["rustc-web", "cargo-web", "rust-web-src", "rust-web-llvm", "rust-web-clippy", "lld-22"];
   if (ask("dpkg", ["-s", ...packages]) === null) {
     say("Debian's Rust with library sources (apt-get)");
     asRoot("apt-get", "update", "-qq");
