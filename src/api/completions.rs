@@ -191,7 +191,7 @@ async fn give(
     visit: CacheVisit,
     timing: &Timing,
 ) -> Result<Answered, Error> {
-    let Reply { arrival, model, attempts, .. } = reply;
+    let Reply { arrival, model, attempts, overtaken, .. } = reply;
     let status = arrival.status;
     let quality = if status != 200 || arrival.is_stream { Quality::Passing } else { judge(&arrival.body) };
     let answers = status == 200 && quality != Quality::Unreadable && arrival.is_stream == request.stream();
@@ -212,7 +212,8 @@ async fn give(
     add_common(gateway, call, answer::request_id(&arrival), &mut lines);
 
     if status >= 400 {
-        return Ok(call.pass(status, &lines, Some(answer::error_body(&arrival)?.into_owned())));
+        let body = answer::error_body(&arrival)?.into_owned();
+        return Ok(if overtaken { call.pass_earlier(status, &lines, body) } else { call.pass(status, &lines, Some(body)) });
     }
     if arrival.is_stream {
         let (answered, relayed) = call.relay(status, &lines).await;

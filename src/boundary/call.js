@@ -76,6 +76,7 @@ export class Call {
     this.ending = LOST;
     this.body = null;
     this.passing = null;
+    this.earlier = null;
     this.whole = null;
     this.stream = null;
     // A caller that goes away takes everything that waits with it. What is relayed is cut instead, and then comes to its end.
@@ -164,6 +165,9 @@ export class Call {
   async send(slot, method, url, headers, body, streaming, firstByteMs, totalMs) {
     const started = Date.now();
     if (body !== undefined) this.body = body;
+    this.whole = null;
+    this.earlier = this.passing;
+    this.passing = null;
     this.watch(firstByteMs, totalMs);
     let text;
     try {
@@ -227,9 +231,13 @@ export class Call {
     this.answer(new Response(body ?? null, { status, headers: { ...towardsCaller, ...record(headers) } }));
   }
 
-  /** Answers with what came from upstream: its passing headers, and its body or `body` in that one's place. */
-  pass(status, headers, body) {
-    this.answer(new Response(body ?? this.whole, { status, headers: { ...towardsCaller, ...this.passing, ...record(headers) } }));
+  /**
+   * Answers with what came from upstream: its passing headers (those of the attempt before the last, when `earlier`), and its body or
+   * `body` in that one's place.
+   */
+  pass(status, headers, body, earlier) {
+    const passing = earlier ? this.earlier : this.passing;
+    this.answer(new Response(body ?? this.whole, { status, headers: { ...towardsCaller, ...passing, ...record(headers) } }));
   }
 
   /** Answers with the upstream's stream, pumped by the runtime, and waits for the end of the pump; then gives all its bytes. */

@@ -43,7 +43,7 @@ extern "C" {
     #[wasm_bindgen(method)]
     fn respond(this: &JsCall, status: u16, headers: &str, body: Option<Vec<u8>>);
     #[wasm_bindgen(method)]
-    fn pass(this: &JsCall, status: u16, headers: &str, body: Option<Vec<u8>>);
+    fn pass(this: &JsCall, status: u16, headers: &str, body: Option<Vec<u8>>, earlier: bool);
     #[wasm_bindgen(method)]
     fn relay(this: &JsCall, slot: u32, status: u16, headers: &str);
     #[wasm_bindgen(method)]
@@ -264,7 +264,13 @@ impl Call {
 
     /// Answers with the passing headers of the last attempt, and its body byte for byte or another in its place.
     pub fn pass(&self, status: u16, headers: &Lines, body: Option<Vec<u8>>) -> Answered {
-        self.js.pass(status, headers.text(), body);
+        self.js.pass(status, headers.text(), body, false);
+        Answered(())
+    }
+
+    /// Answers with a failure that another attempt came after, and with the passing headers that belong to it.
+    pub fn pass_earlier(&self, status: u16, headers: &Lines, body: Vec<u8>) -> Answered {
+        self.js.pass(status, headers.text(), Some(body), true);
         Answered(())
     }
 

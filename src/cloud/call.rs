@@ -36,6 +36,8 @@ pub struct Reply<'m> {
     pub elapsed_ms: u32,
     /// Whether another model than the one asked answered.
     pub stood_in: bool,
+    /// Whether this is the failure of the model that was asked, and another attempt came after it.
+    pub overtaken: bool,
 }
 
 /// Asks Cerebras.
@@ -57,6 +59,7 @@ pub async fn ask<'m>(config: &Config, call: &Call, question: Question<'m>) -> Re
         spent_ms = spent_ms.saturating_add(arrival.elapsed_ms);
         let outcome = arrival.failure.map_or_else(|| Outcome::of_status(arrival.status), Outcome::of_failure);
         let success = arrival.failure.is_none() && arrival.status < 400;
+        let mut overtaken = false;
         let jitter = if outcome == Outcome::Passing { call.random() } else { 0.0 };
         let (arrival, model_of) = match attempts.after(outcome, success, stand_in.is_some(), jitter) {
             Next::Again { wait_ms } if spent_ms.saturating_add(wait_ms) < config.total_ms => {
@@ -72,14 +75,17 @@ pub async fn ask<'m>(config: &Config, call: &Call, question: Question<'m>) -> Re
                 }
                 _ => (arrival, model),
             },
-            Next::FirstFailure => first_failure.take().unwrap_or((arrival, model)),
+            Next::FirstFailure => {
+                overtaken = first_failure.is_some();
+                first_failure.take().unwrap_or((arrival, model))
+            }
             Next::Answer | Next::Again { .. } => (arrival, model),
         };
         if let Some(failure) = arrival.failure {
             return Err(failed(config, failure));
         }
         let stood_in = success && first_failure.is_some();
-        return Ok(Reply { arrival, model: model_of, attempts: attempts.made(), elapsed_ms: spent_ms, stood_in });
+        return Ok(Reply { arrival, model: model_of, attempts: attempts.made(), elapsed_ms: spent_ms, stood_in, overtaken });
     }
 }
 
