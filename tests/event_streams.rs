@@ -96,7 +96,7 @@ fn realistic() -> Vec<(&'static str, String, usize)> {
 #[test]
 fn a_realistic_stream_cut_at_any_byte_ends_in_exactly_one_error() {
     for (name, stream, choices) in realistic() {
-        assert_eq!(ending(stream.as_bytes(), choices), Ending { whole: true, ..Ending::default() }, "{name}");
+        assert_eq!(ending(stream.as_bytes(), choices), Ending { whole: true, done: true, ..Ending::default() }, "{name}");
         for line_end in ["\n", "\r\n", "\r"] {
             let stream = stream.replace('\n', line_end).into_bytes();
             let done_at = stream.windows(6).position(|bytes| bytes == b"[DONE]").unwrap();
@@ -107,7 +107,7 @@ fn a_realistic_stream_cut_at_any_byte_ends_in_exactly_one_error() {
                 if plain_events(&ended).last().is_some_and(|data| data.starts_with(b"[DONE]")) {
                     // All has been told. What is missing is at most the blank line.
                     let unterminated = plain_events(begun) != plain_events(&ended);
-                    assert_eq!(ending(begun, choices), Ending { whole: true, unterminated, told_error: false }, "{name} cut at {cut}");
+                    assert_eq!(ending(begun, choices), Ending { whole: true, unterminated, told_error: false, done: true }, "{name} cut at {cut}");
                     continue;
                 }
                 assert!(!ending(begun, choices).whole, "{name} cut at {cut}");
@@ -256,7 +256,7 @@ proptest! {
         let finished: std::collections::BTreeSet<_> = before[last_error..].iter().filter(|(kind, _)| (1..=3).contains(kind)).map(|(_, index)| *index).collect();
         let whole = clean && (unterminated || marks > 0) && finished.len() >= choices;
         let told_error = clean && !unterminated && marks == 0 && told.last().is_some_and(|(kind, _)| *kind == 5);
-        prop_assert_eq!(ending(stream.as_bytes(), choices), Ending { whole, told_error, unterminated: whole && unterminated }, "{}", stream);
+        prop_assert_eq!(ending(stream.as_bytes(), choices), Ending { whole, told_error, unterminated: whole && unterminated, done: clean && (unterminated || marks > 0) }, "{}", stream);
     }
 }
 

@@ -229,7 +229,7 @@ async fn give(
 async fn finish_stream(gateway: &Gateway, call: &Call, request: &CompletionRequest<'_>, relayed: &Arrival, visit: &CacheVisit) {
     let ending = sse::ending(&relayed.body, request.choices());
     if ending.unterminated {
-        return call.end(Some(b"\n\n".to_vec())).await;
+        return call.end(Some(b"\n\n".to_vec()), false).await;
     }
     let frame = (!ending.whole && !ending.told_error).then(|| {
         let error = match (relayed.failure, gateway.config()) {
@@ -238,7 +238,8 @@ async fn finish_stream(gateway: &Gateway, call: &Call, request: &CompletionReque
         };
         sse::mend(&relayed.body, &error.frame_members())
     });
-    call.end(frame).await;
+    // Behind a [DONE] that cannot be unsaid, many clients read no frame; most notice a connection that breaks.
+    call.end(frame, ending.done && !ending.whole).await;
     if !ending.whole || visit.store.is_none() || visit.place.is_none() {
         return;
     }

@@ -268,12 +268,12 @@ export class Call {
     this.resume(slot, `${ending}\n`, joined(chunks));
   }
 
-  /** Ends the caller's stream, behind a last frame when there is one. */
-  async end(slot, frame) {
+  /** Ends the caller's stream, behind a last frame when there is one: in good order, or by a `cut` of the connection. */
+  async end(slot, frame, cut) {
     const writer = this.writable.getWriter();
     try {
       if (frame !== undefined) await writer.write(frame);
-      await writer.close();
+      await (cut ? writer.abort(new Error("a broken stream")) : writer.close());
     } catch {
       // The caller has gone; nobody is left to tell.
     }

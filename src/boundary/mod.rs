@@ -47,7 +47,7 @@ extern "C" {
     #[wasm_bindgen(method)]
     fn relay(this: &JsCall, slot: u32, status: u16, headers: &str);
     #[wasm_bindgen(method)]
-    fn end(this: &JsCall, slot: u32, frame: Option<Vec<u8>>);
+    fn end(this: &JsCall, slot: u32, frame: Option<Vec<u8>>, cut: bool);
     #[wasm_bindgen(method)]
     fn look(this: &JsCall, slot: u32, namespace: &str, key: &str);
     #[wasm_bindgen(method)]
@@ -281,9 +281,9 @@ impl Call {
         (Answered(()), Arrival::read(self.inbox.next().await))
     }
 
-    /// Ends the caller's stream, behind a last frame when there is one.
-    pub async fn end(&self, frame: Option<Vec<u8>>) {
-        self.js.end(self.inbox.slot(), frame);
+    /// Ends the caller's stream, behind a last frame when there is one: in good order, or by a `cut` of the connection.
+    pub async fn end(&self, frame: Option<Vec<u8>>, cut: bool) {
+        self.js.end(self.inbox.slot(), frame, cut);
         self.inbox.next().await;
     }
 

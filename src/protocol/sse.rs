@@ -90,6 +90,8 @@ pub struct Ending {
     pub told_error: bool,
     /// It is whole, but the blank line behind `[DONE]` is missing.
     pub unterminated: bool,
+    /// `[DONE]` came, whatever it came behind.
+    pub done: bool,
 }
 
 /// Reads the end of a stream: a handful of events from behind, so that the cost does not grow with the stream.
@@ -123,7 +125,7 @@ pub fn ending(stream: &[u8], choices: usize) -> Ending {
         let Ok(chunk) = Document::read(&data) else { break };
         let root = chunk.root();
         if is_error(root) {
-            return Ending { told_error: !done, ..Ending::default() };
+            return Ending { told_error: !done, done, ..Ending::default() };
         }
         if !done {
             break;
@@ -136,10 +138,10 @@ pub fn ending(stream: &[u8], choices: usize) -> Ending {
             }
         }
         if finished.len() >= choices {
-            return Ending { whole: true, unterminated, ..Ending::default() };
+            return Ending { whole: true, unterminated, done, ..Ending::default() };
         }
     }
-    Ending::default()
+    Ending { done, ..Ending::default() }
 }
 
 /// Whether an object is an error: it has an `error` that says something. What is empty says nothing: clients that test for truth

@@ -221,13 +221,15 @@ describe("errors", () => {
     "error=3",
     "flat-error=3",
     "hang=3",
+    "no-finish",
     "garbage",
   ]) {
     test(`a stream that fails by \`${fault}\` raises`, async () => {
       const from = fault.startsWith("hang") ? hastyClient : client;
       const read = async () => all(await from.chat.completions.create(ask(`Hello [[words=20]] [[${fault}]]`, { stream: true })));
       await assert.rejects(read, (error) => {
-        assert.ok(error instanceof Cerebras.APIError, String(error));
+        // Behind a [DONE] no error can be said any more: the connection breaks.
+        assert.ok(error instanceof Cerebras.APIError || (fault === "no-finish" && /Premature close/.test(error)), String(error));
         return true;
       });
     });
