@@ -3,7 +3,7 @@
 //! A variable may be text or JSON (`[vars]` in wrangler.toml gives either, a secret is always text), so text that should be a
 //! number, a list or a table is read as JSON. A wrong value stops the gateway with an error that names the variable.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
@@ -36,7 +36,7 @@ pub const LONGEST_TTL: u32 = 30 * 24 * 3600;
 pub const LOCAL_KEY: &str = "maya-local";
 
 /// Which requests the cache answers unless the caller says otherwise.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum CacheMode {
     /// Those that ask for the same answer each time (`temperature: 0` or a `seed`), or ask for the cache.

@@ -25,6 +25,7 @@ pub mod cache;
 pub mod cloud;
 pub mod config;
 pub mod error;
+pub mod ledger;
 pub mod protocol;
 pub mod telemetry;
 

@@ -2,6 +2,7 @@
 
 pub mod cors;
 pub mod keys;
+pub mod record;
 
 use crate::boundary::{Head, ReadHeader};
 use crate::config::Config;

@@ -46,7 +46,7 @@ pub async fn answer(gateway: &Gateway, call: &Call, endpoint: Endpoint, tenant: 
         }
     });
     if let Some(key) = visit.place.filter(|_| steering.read) {
-        let found = call.look(CACHE, &key.name()).await;
+        let found = call.look(CACHE, &key.name(), None).await;
         let now_ms = call.now_ms();
         timing.cache(now_ms.saturating_sub(call.head.now_ms));
         match &found {
@@ -253,7 +253,7 @@ async fn finish_stream(gateway: &Gateway, call: &Call, request: &CompletionReque
 /// Stores an entry. The answer has gone out, so a failure is told to the operator alone.
 async fn keep(call: &Call, entry: Option<(CacheKey, Vec<u8>, u32)>) {
     if let Some((key, entry, ttl)) = entry
-        && call.keep(CACHE, &key.name(), entry, ttl).await.is_err()
+        && call.keep(CACHE, &key.name(), entry, Some(ttl)).await.is_err()
     {
         call.log_failure("cache", "write");
     }

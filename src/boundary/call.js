@@ -59,6 +59,19 @@ function joined(chunks) {
   return whole;
 }
 
+/**
+ * The namespace's part in a jurisdiction. The local runtime has none, and says so in these words; where there are jurisdictions, no
+ * failure leads around them.
+ */
+function within(namespace, jurisdiction) {
+  try {
+    return namespace.jurisdiction(jurisdiction);
+  } catch (error) {
+    if (/not implemented in workerd/.test(error?.message)) return namespace;
+    throw error;
+  }
+}
+
 export class Call {
   /**
    * `answer` takes the response; `resume` goes on in wasm with what a method has brought, and `forget` ends there what waits for
@@ -280,12 +293,12 @@ export class Call {
     this.resume(slot, "", NOTHING);
   }
 
-  /** A value of a KV namespace: "found", "missing" or "failed". */
-  async look(slot, namespace, key) {
+  /** A value of a KV namespace, which may be so many seconds old: "found", "missing" or "failed". */
+  async look(slot, namespace, key, cacheTtl) {
     let said = "failed";
     let value = null;
     try {
-      value = await this.env[namespace].get(key, "arrayBuffer");
+      value = await this.env[namespace].get(key, { type: "arrayBuffer", cacheTtl });
       said = value === null ? "missing" : "found";
     } catch {
       // Said: "failed".
@@ -293,13 +306,40 @@ export class Call {
     this.resume(slot, said, value === null ? NOTHING : new Uint8Array(value));
   }
 
-  /** Stores a value for `ttl` seconds: "kept" or "failed". */
+  /** Stores a value for `ttl` seconds, or for good: "kept" or "failed". */
   async keep(slot, namespace, key, value, ttl) {
     let said = "kept";
     try {
       await this.env[namespace].put(key, value, { expirationTtl: ttl });
     } catch {
       said = "failed";
+    }
+    this.resume(slot, said, NOTHING);
+  }
+
+  /** Asks the ledger of a tenant, in its jurisdiction if it has one: "said", a line end and the reply; or "failed". */
+  async ledger(slot, tenant, jurisdiction, message, bytes) {
+    let said = "failed";
+    let given = NOTHING;
+    try {
+      const namespace = jurisdiction === undefined ? this.env.LEDGER : within(this.env.LEDGER, jurisdiction);
+      const reply = await namespace.get(namespace.idFromName(tenant)).act(message, bytes);
+      said = `said\n${reply.text}`;
+      given = reply.bytes ?? NOTHING;
+    } catch (error) {
+      console.error(`{"level":"error","failed":"ledger","doing":"call","error":${JSON.stringify(error?.name ?? "Error")}}`);
+    }
+    this.resume(slot, said, given);
+  }
+
+  /** Whether a rate limit's binding lets one more of this key pass: "yes" or "no". Fails open: it only spares the look-ups behind it. */
+  async limit(slot, name, key) {
+    let said = "yes";
+    try {
+      const { success } = await this.env[name].limit({ key });
+      said = success ? "yes" : "no";
+    } catch {
+      // Said: "yes".
     }
     this.resume(slot, said, NOTHING);
   }
@@ -321,6 +361,11 @@ export class Call {
     return crypto.randomUUID();
   }
 
+  /** So many bytes that nobody can guess. */
+  secretBytes(count) {
+    return crypto.getRandomValues(new Uint8Array(count));
+  }
+
   log(line) {
     console.error(line);
   }
@@ -328,7 +373,7 @@ export class Call {
 
 // What may go on after the answer keeps the isolate at work for the request until it has ended. The next step begins within
 // `resume`, before the one that calls it has ended, so the chain is never let go.
-for (const name of ["relay", "end", "keep"]) {
+for (const name of ["relay", "end", "keep", "ledger"]) {
   const step = Call.prototype[name];
   Call.prototype[name] = function (...given) {
     this.context.waitUntil(step.apply(this, given));

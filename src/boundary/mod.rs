@@ -5,9 +5,12 @@
 
 pub mod task;
 
+use serde::de::DeserializeOwned;
 use task::{Brought, Inbox};
 use wasm_bindgen::prelude::*;
 
+use crate::admission::record::Region;
+use crate::ledger::message::Message;
 use crate::protocol::headers::{Lines, PASSING_DOWN, READ_DOWN};
 
 #[wasm_bindgen]
@@ -49,9 +52,13 @@ extern "C" {
     #[wasm_bindgen(method)]
     fn end(this: &JsCall, slot: u32, frame: Option<Vec<u8>>, cut: bool);
     #[wasm_bindgen(method)]
-    fn look(this: &JsCall, slot: u32, namespace: &str, key: &str);
+    fn look(this: &JsCall, slot: u32, namespace: &str, key: &str, cache_ttl: Option<u32>);
     #[wasm_bindgen(method)]
-    fn keep(this: &JsCall, slot: u32, namespace: &str, key: &str, value: Vec<u8>, ttl: u32);
+    fn keep(this: &JsCall, slot: u32, namespace: &str, key: &str, value: Vec<u8>, ttl: Option<u32>);
+    #[wasm_bindgen(method)]
+    fn ledger(this: &JsCall, slot: u32, tenant: &str, jurisdiction: Option<&str>, message: &str, bytes: Vec<u8>);
+    #[wasm_bindgen(method)]
+    fn limit(this: &JsCall, slot: u32, name: &str, key: &str);
     #[wasm_bindgen(method)]
     fn pause(this: &JsCall, slot: u32, ms: u32);
     #[wasm_bindgen(method)]
@@ -60,6 +67,8 @@ extern "C" {
     fn random(this: &JsCall) -> f64;
     #[wasm_bindgen(method, js_name = uniqueId)]
     fn unique_id(this: &JsCall) -> String;
+    #[wasm_bindgen(method, js_name = secretBytes)]
+    fn secret_bytes(this: &JsCall, count: u32) -> Vec<u8>;
     #[wasm_bindgen(method)]
     fn log(this: &JsCall, line: &str);
 }
@@ -287,12 +296,13 @@ impl Call {
         self.inbox.next().await;
     }
 
-    /// The value under a key of a KV namespace; `None` when there is none.
+    /// The value under a key of a KV namespace; `None` when there is none. The location's own cache may have it for `cache_ttl`
+    /// seconds (at least 30; 60 when `None`).
     ///
     /// # Errors
     /// KV's own failure.
-    pub async fn look(&self, namespace: &str, key: &str) -> Result<Option<Vec<u8>>, KvFailure> {
-        self.js.look(self.inbox.slot(), namespace, key);
+    pub async fn look(&self, namespace: &str, key: &str, cache_ttl: Option<u32>) -> Result<Option<Vec<u8>>, KvFailure> {
+        self.js.look(self.inbox.slot(), namespace, key, cache_ttl);
         let Brought { text, bytes } = self.inbox.next().await;
         match text.as_str() {
             "found" => Ok(Some(bytes)),
@@ -301,13 +311,37 @@ impl Call {
         }
     }
 
-    /// Stores a value in a KV namespace for `ttl` seconds (at least 60). May follow an answer.
+    /// Stores a value in a KV namespace for `ttl` seconds (at least 60), or for good. May follow an answer.
     ///
     /// # Errors
     /// KV's own failure, its limit of one write a second and key among them.
-    pub async fn keep(&self, namespace: &str, key: &str, value: Vec<u8>, ttl: u32) -> Result<(), KvFailure> {
+    pub async fn keep(&self, namespace: &str, key: &str, value: Vec<u8>, ttl: Option<u32>) -> Result<(), KvFailure> {
         self.js.keep(self.inbox.slot(), namespace, key, value, ttl);
         if self.inbox.next().await.text == "kept" { Ok(()) } else { Err(KvFailure) }
+    }
+
+    /// Asks the ledger of a tenant. May follow an answer.
+    ///
+    /// # Errors
+    /// The ledger could not be reached, or its reply not be read.
+    pub async fn ledger<R: DeserializeOwned>(
+        &self,
+        tenant: &str,
+        region: Option<Region>,
+        message: &Message,
+        bytes: Vec<u8>,
+    ) -> Result<(R, Vec<u8>), LedgerFailure> {
+        let text = serde_json::to_string(message).map_err(|_| LedgerFailure)?;
+        self.js.ledger(self.inbox.slot(), tenant, region.map(Region::jurisdiction), &text, bytes);
+        let Brought { text, bytes } = self.inbox.next().await;
+        let reply = text.strip_prefix("said\n").ok_or(LedgerFailure)?;
+        Ok((serde_json::from_str(reply).map_err(|_| LedgerFailure)?, bytes))
+    }
+
+    /// Whether the rate limit bound as `name` lets one more of `key` pass.
+    pub async fn limit(&self, name: &str, key: &str) -> bool {
+        self.js.limit(self.inbox.slot(), name, key);
+        self.inbox.next().await.text == "yes"
     }
 
     /// Waits.
@@ -331,6 +365,11 @@ impl Call {
     /// An id that no other request has: a random UUID.
     pub fn unique_id(&self) -> String {
         self.js.unique_id()
+    }
+
+    /// So many bytes from the runtime's secure generator.
+    pub fn secret_bytes(&self, count: u32) -> Vec<u8> {
+        self.js.secret_bytes(count)
     }
 
     /// One line for the operator about something that failed behind an answer. Takes fixed words only: no text of a request.
@@ -362,3 +401,7 @@ pub struct BrokenBody;
 /// KV could not be read or written.
 #[derive(Clone, Copy, Debug)]
 pub struct KvFailure;
+
+/// A ledger could not be reached.
+#[derive(Clone, Copy, Debug)]
+pub struct LedgerFailure;

@@ -5,3 +5,4 @@ pub mod headers;
 pub mod json;
 pub mod request;
 pub mod sse;
+pub mod usage;

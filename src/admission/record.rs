@@ -1,0 +1,156 @@
+//! What is known of a key and of a tenant. The key's ledger has the record; KV has a copy that every isolate can read.
+
+use serde::{Deserialize, Serialize};
+
+use crate::config::CacheMode;
+use crate::ledger::terms::{Budget, Limit, Span};
+
+/// What a key or a token may be used for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Scope {
+    /// Chat and text completions.
+    Completions,
+    /// The lists of models.
+    Models,
+    /// Issuing browser tokens.
+    Tokens,
+    /// Reading what was used.
+    Usage,
+    /// Reading and verifying the audit.
+    Audit,
+    /// Exporting and erasing end users.
+    Users,
+}
+
+impl Scope {
+    /// All of them: what a key may do unless its record says otherwise.
+    pub const ALL: [Self; 6] = [Self::Completions, Self::Models, Self::Tokens, Self::Usage, Self::Audit, Self::Users];
+}
+
+/// How answers to a key's calls are cached; what is absent is as the gateway's configuration says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CachePolicy {
+    /// Which requests the cache answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mode: Option<CacheMode>,
+    /// How long an answer is kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ttl: Option<Span>,
+}
+
+/// A key's record.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeyRecord {
+    /// `{tenant}.{random}`: names the key in the API, the usage and the audit.
+    pub id: String,
+    /// Whose key it is.
+    pub tenant: String,
+    /// What the operator calls it.
+    #[serde(default)]
+    pub name: String,
+    /// When it was made, in ms since 1970.
+    #[serde(default)]
+    pub created_ms: u64,
+    /// From when on it is no longer accepted, in ms since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_ms: Option<u64>,
+    /// When it was revoked, in ms since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revoked_ms: Option<u64>,
+    /// What it may be used for; everything when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scopes: Option<Vec<Scope>>,
+    /// The ids or aliases of models that it may call; every model when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub models: Option<Vec<String>>,
+    /// Origins whose pages may hold its tokens; every origin when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origins: Option<Vec<String>>,
+    /// Limits on its calls.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub limits: Vec<Limit>,
+    /// What it may spend.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub budget: Option<Budget>,
+    /// How its answers are cached.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache: Option<CachePolicy>,
+    /// Whether what it is answered may be kept at all: the cache, usage by end user, audit of calls. Absent: yes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub store: Option<bool>,
+    /// Whether its calls may take part in experiments. Absent: yes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub experiments: Option<bool>,
+}
+
+impl KeyRecord {
+    /// Whether the key may be used for something.
+    pub fn allows(&self, scope: Scope) -> bool {
+        self.scopes.as_ref().is_none_or(|scopes| scopes.contains(&scope))
+    }
+}
+
+/// Where a tenant's ledger lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Region {
+    /// The European Union.
+    Eu,
+}
+
+impl Region {
+    /// The name of the Durable Objects' jurisdiction.
+    pub fn jurisdiction(self) -> &'static str {
+        match self {
+            Self::Eu => "eu",
+        }
+    }
+}
+
+/// How long what is kept of a tenant stays; for ever when absent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Retention {
+    /// Cached answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache: Option<Span>,
+    /// Entries of the audit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audit: Option<Span>,
+    /// Rows of the usage.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usage: Option<Span>,
+}
+
+/// What is known of a tenant.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TenantRecord {
+    /// Where its ledger lives; set once, before its first key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub region: Option<Region>,
+    /// Limits on all calls of the tenant.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub limits: Vec<Limit>,
+    /// What the tenant may spend.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub budget: Option<Budget>,
+    /// How long things are kept.
+    #[serde(default)]
+    pub retention: Retention,
+    /// Whether the audit has an entry for every call.
+    #[serde(default)]
+    pub audit_calls: bool,
+    /// Whether what is answered may be kept at all. Absent: yes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub store: Option<bool>,
+    /// The cache's epoch: raised by an erasure.
+    #[serde(default)]
+    pub epoch: u32,
+    /// A random part of the key that cached answers are encrypted with, in hexadecimal digits: destroyed by an erasure.
+    #[serde(default)]
+    pub salt: String,
+}

@@ -1,0 +1,301 @@
+//! What a Worker and a tenant's ledger say to each other. JSON, because both sides are the same build of the same crate.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::terms::Terms;
+use crate::admission::record::{KeyRecord, TenantRecord};
+use crate::cloud::models::MicroDollars;
+use crate::protocol::usage::Usage;
+
+/// What a ledger is asked.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "ask", rename_all = "snake_case")]
+pub enum Message {
+    /// May this call be made? The one message on a request's way.
+    Reserve(Reserve),
+    /// What became of calls; sent once their answers have gone out.
+    Note {
+        /// In the order in which it happened.
+        notes: Vec<Note>,
+    },
+    /// Keeps a key's record, new or changed. `act` is what the audit calls it.
+    PutKey {
+        /// `key_created`, `key_changed` or `key_rotated`.
+        act: String,
+        /// SHA-256 of the whole key, as 64 hexadecimal digits.
+        sha256: String,
+        /// The whole record.
+        record: KeyRecord,
+    },
+    /// Every digest and record of a key's id: one, or two while a rotation overlaps. For one id, or all.
+    Keys {
+        /// The key's id; all when absent.
+        id: Option<String>,
+    },
+    /// Revokes a key, for good: all of its digests.
+    RevokeKey {
+        /// The key's id.
+        id: String,
+    },
+    /// The tenant's record.
+    Tenant,
+    /// Changes the tenant's record.
+    PutTenant {
+        /// The whole record.
+        record: TenantRecord,
+    },
+    /// What was used.
+    Usage(UsageQuery),
+    /// A page of the audit.
+    Audit(AuditQuery),
+    /// Whether the audit's chain is whole.
+    Verify,
+    /// Writes something into the audit that happened outside of the ledger.
+    Record(Event),
+    /// Registers a tenant in the gateway's own ledger.
+    Register {
+        /// Its name.
+        tenant: String,
+        /// Where its ledger is.
+        region: Option<String>,
+    },
+    /// The tenants of the gateway's own ledger.
+    Tenants,
+    /// All that is known of an end user.
+    Export {
+        /// The end user's id.
+        user: String,
+    },
+    /// Removes all that is known of an end user.
+    EraseUser {
+        /// The end user's id.
+        user: String,
+    },
+    /// Removes the tenant's data: all but its keys and its record.
+    EraseTenant,
+}
+
+/// A call that is about to be made.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Reserve {
+    /// The name of this reservation; no other has it.
+    pub id: String,
+    /// The key's id.
+    pub key: String,
+    /// Whether the ledger has the key's record (a key made over the API), and knows its terms and whether it is revoked.
+    pub managed: bool,
+    /// The end user.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// The model's id.
+    pub model: String,
+    /// The most that the call can use: input, estimated, and the answer's cap. Tokens.
+    pub tokens: u64,
+    /// The most that it can cost; none when the price is unknown.
+    pub cost: Option<MicroDollars>,
+    /// Terms that the ledger does not have itself: those of configured keys and of tokens, each with its owner's name.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub terms: Vec<(String, Terms)>,
+    /// The caller's `Idempotency-Key` and body, as SHA-256 in hexadecimal digits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub idempotency: Option<Idempotency>,
+    /// How long the Worker may need, in ms: a reservation that is older belongs to one that died.
+    pub lease_ms: u64,
+}
+
+/// What makes a call the same as an earlier one.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Idempotency {
+    /// Digest of key id, endpoint and `Idempotency-Key`.
+    pub key: String,
+    /// Digest of the body.
+    pub body: String,
+}
+
+/// The ledger's word on a reservation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "word", rename_all = "snake_case")]
+pub enum Word {
+    /// The call may be made.
+    Granted {
+        /// Every limit that holds, with what is left of it.
+        limits: Vec<Standing>,
+        /// A soft threshold that is passed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        soft: Option<Spending>,
+    },
+    /// A limit is reached.
+    Limited {
+        /// Every limit that holds.
+        limits: Vec<Standing>,
+        /// Which of them refuses.
+        by: usize,
+        /// When the call would fit, in ms from now; none when it never can.
+        after_ms: Option<u64>,
+    },
+    /// A hard budget is reached.
+    Spent(Spending),
+    /// A hard budget or a limit of money holds, and nobody knows what the model costs.
+    Unpriced,
+    /// The key is revoked, has expired, or is not known.
+    Revoked,
+    /// The same call was answered before: the answer's bytes come along.
+    Answered {
+        /// HTTP status.
+        status: u16,
+        /// Its type.
+        content_type: String,
+    },
+    /// The same call is being answered right now.
+    InFlight,
+    /// The same `Idempotency-Key` came with another body.
+    OtherBody,
+}
+
+/// A limit and what is left of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Standing {
+    /// What is counted: `requests`, `tokens` or `micro_dollars`.
+    pub measure: String,
+    /// How much may be in the window.
+    pub amount: u64,
+    /// The window, in ms.
+    pub window_ms: u64,
+    /// For whom it counts: `owner`, `key`, `user` or `model`.
+    pub per: String,
+    /// How much is left.
+    pub left: u64,
+    /// When all of it is free again, in ms from now.
+    pub reset_ms: u64,
+}
+
+/// A budget and what is spent of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Spending {
+    /// `day` or `month`.
+    pub period: String,
+    /// The budget's owner: a key's id, or `tenant`.
+    pub owner: String,
+    /// What is spent, reservations included.
+    pub spent: MicroDollars,
+    /// The threshold.
+    pub threshold: MicroDollars,
+    /// When the period ends, in ms from now.
+    pub reset_ms: u64,
+}
+
+/// What became of a call.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "note", rename_all = "snake_case")]
+pub enum Note {
+    /// A call upstream that was answered, at least in part.
+    Settled(Called),
+    /// A call upstream that came to nothing: the reservation is released.
+    Released(Called),
+    /// An answer from the cache. `cost` is what it saved.
+    Hit(Called),
+    /// Something for the audit.
+    Event(Event),
+}
+
+/// One call.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Called {
+    /// The reservation; empty when there was none.
+    pub reservation: String,
+    /// When the call came, in ms since 1970.
+    pub at_ms: u64,
+    /// The key's id.
+    pub key: String,
+    /// The end user; none when the call is to be kept out of every store.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// The model that answered.
+    pub model: String,
+    /// The HTTP status.
+    pub status: u16,
+    /// What was used, or saved.
+    pub usage: Usage,
+    /// Whether the usage is an estimate: a stream that broke off told none.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub estimated: bool,
+    /// What it cost, or saved; none when the price is unknown.
+    pub cost: Option<MicroDollars>,
+    /// The request's id.
+    pub request_id: String,
+    /// For the audit of calls, when the tenant's policy asks for it: sizes in bytes and digests, never text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trace: Option<Trace>,
+    /// The answer to give when the same call comes again: status and type; the bytes come along, so many of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub response: Option<(u16, String, usize)>,
+}
+
+/// What the audit of calls holds of a body and its answer.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Trace {
+    /// Bytes of the request's body.
+    pub request_bytes: u64,
+    /// Bytes of the answer.
+    pub answer_bytes: u64,
+    /// SHA-256 of the request's body, in hexadecimal digits.
+    pub request_sha256: String,
+    /// SHA-256 of the answer, in hexadecimal digits.
+    pub answer_sha256: String,
+}
+
+/// Something for the audit.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Event {
+    /// What happened, such as `refused`, `configuration_changed` or `token_issued`.
+    pub what: String,
+    /// Who: a key's id, `admin`, or empty.
+    pub who: String,
+    /// The end user, if one was named.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// The rest, by name. Never text of a prompt or an answer.
+    pub details: Value,
+}
+
+/// Which usage is asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct UsageQuery {
+    /// The first day, `YYYY-MM-DD`; from the beginning when absent.
+    pub from: Option<String>,
+    /// The last day; to now when absent.
+    pub to: Option<String>,
+    /// Rows for each `day`, `model`, `key` and `user`, as named.
+    pub by: Vec<String>,
+    /// Only this key.
+    pub key: Option<String>,
+    /// Only this model.
+    pub model: Option<String>,
+    /// Only this end user.
+    pub user: Option<String>,
+}
+
+/// Which entries of the audit are asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct AuditQuery {
+    /// Entries behind this number.
+    pub after: u64,
+    /// At most so many, 1 to 1000.
+    pub limit: u32,
+    /// Only what is called so.
+    pub what: Option<String>,
+    /// Only by this actor.
+    pub who: Option<String>,
+    /// Only of this end user.
+    pub user: Option<String>,
+    /// From this time, in ms since 1970.
+    pub from_ms: Option<u64>,
+    /// Up to this time, in ms since 1970.
+    pub to_ms: Option<u64>,
+}
