@@ -3,17 +3,22 @@
 //! A variable may be text or JSON (`[vars]` in wrangler.toml gives either, a secret is always text), so text that should be a
 //! number, a list or a table is read as JSON. A wrong value stops the gateway with an error that names the variable.
 
-use serde::{Deserialize, Serialize};
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::admission::keys::GatewayKey;
+use crate::admission::keys::{GatewayKey, KeyDigest};
+use crate::admission::secrets::{EdgeSecret, SHORTEST_SECRET};
 use crate::cloud::models::{Model, Models};
 use crate::error::Error;
 
 /// The variables that the gateway reads.
-pub const NAMES: [&str; 12] = [
+pub const NAMES: [&str; 16] = [
     "CEREBRAS_API_KEY",
+    "ADMIN_SECRET",
+    "EDGE_SECRET",
+    "EDGE_SECRET_PREVIOUS",
+    "LEDGER_FAILURE",
     "CEREBRAS_BASE_URL",
     "GATEWAY_KEYS",
     "MODELS",
@@ -35,6 +40,22 @@ pub const LONGEST_TTL: u32 = 30 * 24 * 3600;
 /// The one key of local development. Never accepted by what is deployed, nor beside configured keys.
 pub const LOCAL_KEY: &str = "maya-local";
 
+/// What opens the administration in local development. Never accepted by what is deployed.
+pub const LOCAL_ADMIN_SECRET: &str = "maya-local-admin";
+
+/// What keys are derived from in local development. Never used by what is deployed.
+const LOCAL_EDGE_SECRET: &str = "maya-local: a secret that is none, for development alone";
+
+/// What happens to a call while its tenant's ledger cannot be reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LedgerFailure {
+    /// It is refused: limits and budgets hold.
+    Refuse,
+    /// It is let through, unlimited and uncounted.
+    Allow,
+}
+
 /// Which requests the cache answers unless the caller says otherwise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -54,7 +75,15 @@ pub struct Config {
     pub base_url: String,
     /// The key for Cerebras.
     pub api_key: Option<String>,
-    /// Who may call.
+    /// What opens `/admin`; nothing does when absent.
+    pub admin_secret: Option<KeyDigest>,
+    /// What the gateway's own keys are derived from; without it nothing is cached and no token issued.
+    pub edge_secret: Option<EdgeSecret>,
+    /// The secret before it: what it has encrypted can still be read, and what it has signed is still accepted.
+    pub previous_edge_secret: Option<EdgeSecret>,
+    /// What happens while a ledger cannot be reached.
+    pub ledger_failure: LedgerFailure,
+    /// Who may call, beside the keys that were made over the API.
     pub keys: Vec<GatewayKey>,
     /// Models, prices and aliases.
     pub models: Models,
@@ -97,15 +126,24 @@ impl Config {
         });
         let models = Models::new(models, aliases.collect::<Result<_, _>>()?, cap).map_err(|(variable, reason)| wrong(variable, &reason))?;
         let mut keys: Vec<GatewayKey> = vars.take("GATEWAY_KEYS")?.unwrap_or_default();
-        if keys.is_empty() && vars.take("LOCAL")? == Some(true) {
+        let local = vars.take("LOCAL")? == Some(true);
+        if keys.is_empty() && local {
             keys.push(GatewayKey::local());
         }
+        let admin_secret = vars.take::<String>("ADMIN_SECRET")?.or_else(|| local.then(|| LOCAL_ADMIN_SECRET.to_owned()));
         let cache_ttl = vars.positive("CACHE_TTL_SECONDS", 3600)?;
         if !(SHORTEST_TTL..=LONGEST_TTL).contains(&cache_ttl) {
             return Err(wrong("CACHE_TTL_SECONDS", &format!("{cache_ttl} is outside of {SHORTEST_TTL} to {LONGEST_TTL} seconds")));
         }
         Ok(Self {
             base_url,
+            admin_secret: admin_secret.as_deref().map(KeyDigest::of),
+            edge_secret: match vars.secret("EDGE_SECRET")? {
+                None if local => EdgeSecret::new(LOCAL_EDGE_SECRET.to_owned()),
+                given => given,
+            },
+            previous_edge_secret: vars.secret("EDGE_SECRET_PREVIOUS")?,
+            ledger_failure: vars.take("LEDGER_FAILURE")?.unwrap_or(LedgerFailure::Refuse),
             api_key: vars.take("CEREBRAS_API_KEY")?.filter(|key: &String| !key.is_empty()),
             keys,
             models,
@@ -128,6 +166,11 @@ impl Vars {
             Some(Value::String(text)) if text.trim().is_empty() => Ok(None),
             Some(value) => read(value).map(Some).map_err(|error| wrong(name, &error)),
         }
+    }
+
+    fn secret(&mut self, name: &str) -> Result<Option<EdgeSecret>, Error> {
+        let wrong = || wrong(name, &format!("it must be at least {SHORTEST_SECRET} bytes long; `openssl rand -hex 32` makes one"));
+        self.take::<String>(name)?.map(|text| EdgeSecret::new(text).ok_or_else(wrong)).transpose()
     }
 
     fn positive(&mut self, name: &str, default: u32) -> Result<u32, Error> {

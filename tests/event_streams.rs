@@ -107,7 +107,11 @@ fn a_realistic_stream_cut_at_any_byte_ends_in_exactly_one_error() {
                 if plain_events(&ended).last().is_some_and(|data| data.starts_with(b"[DONE]")) {
                     // All has been told. What is missing is at most the blank line.
                     let unterminated = plain_events(begun) != plain_events(&ended);
-                    assert_eq!(ending(begun, choices), Ending { whole: true, unterminated, told_error: false, done: true }, "{name} cut at {cut}");
+                    assert_eq!(
+                        ending(begun, choices),
+                        Ending { whole: true, unterminated, told_error: false, done: true },
+                        "{name} cut at {cut}"
+                    );
                     continue;
                 }
                 assert!(!ending(begun, choices).whole, "{name} cut at {cut}");

@@ -3,6 +3,7 @@
 pub mod cors;
 pub mod keys;
 pub mod record;
+pub mod secrets;
 
 use crate::boundary::{Head, ReadHeader};
 use crate::config::Config;
