@@ -6,8 +6,9 @@
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
 
-use crate::admission::keys::{GatewayKey, KeyDigest};
+use crate::admission::keys::{GatewayKey, KeyDigest, hex};
 use crate::admission::secrets::{EdgeSecret, SHORTEST_SECRET};
 use crate::cloud::models::{Model, Models};
 use crate::error::Error;
@@ -125,7 +126,7 @@ impl Config {
             _ => Err(wrong("ALIASES", &format!("`{alias}` must be the id of a model"))),
         });
         let models = Models::new(models, aliases.collect::<Result<_, _>>()?, cap).map_err(|(variable, reason)| wrong(variable, &reason))?;
-        let mut keys: Vec<GatewayKey> = vars.take("GATEWAY_KEYS")?.unwrap_or_default();
+        let mut keys = GatewayKey::read(vars.take("GATEWAY_KEYS")?.unwrap_or_default());
         let local = vars.take("LOCAL")? == Some(true);
         if keys.is_empty() && local {
             keys.push(GatewayKey::local());
@@ -155,6 +156,17 @@ impl Config {
             cors_origins: vars.take("CORS_ORIGINS")?.unwrap_or_default(),
         })
     }
+}
+
+/// Variables that are secrets: only whether they are set is ever told.
+const SECRETS: [&str; 5] = ["CEREBRAS_API_KEY", "ADMIN_SECRET", "EDGE_SECRET", "EDGE_SECRET_PREVIOUS", "GATEWAY_KEYS"];
+
+/// What the audit holds of a configuration: a digest of everything in it that is not secret, and which secrets are set.
+pub fn fingerprint(settings: &str) -> Value {
+    let mut values: Map<String, Value> = serde_json::from_str(settings).unwrap_or_default();
+    let set: Vec<&str> = SECRETS.into_iter().filter(|name| values.remove(*name).is_some()).collect();
+    let digest = hex(&Sha256::digest(Value::from(values).to_string()));
+    serde_json::json!({ "sha256": digest, "secrets": set })
 }
 
 struct Vars(Map<String, Value>);

@@ -21,21 +21,22 @@ pub struct Error {
     pub message: Cow<'static, str>,
     /// Whether a client's own retry makes sense; `None` leaves it to the status.
     pub retry: Option<bool>,
-    /// The methods that the path knows, for 405.
-    pub allow: Option<&'static str>,
+    /// Further headers of the answer.
+    pub headers: Vec<(&'static str, String)>,
 }
 
 impl Error {
     /// An error of a status, with a class that goes with it.
     pub fn new(status: u16, code: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
         let kind = match status {
+            402 => "payment_required_error",
             403 => "permission_error",
             404 => "not_found_error",
             429 => "too_many_requests_error",
             500.. => "server_error",
             _ => "invalid_request_error",
         };
-        Self { status, kind, code, param: String::new(), message: message.into(), retry: None, allow: None }
+        Self { status, kind, code, param: String::new(), message: message.into(), retry: None, headers: Vec::new() }
     }
 
     /// A request that cannot be understood; `path` names the offending field.
@@ -54,6 +55,13 @@ impl Error {
     #[must_use]
     pub fn final_word(mut self) -> Self {
         self.retry = Some(false);
+        self
+    }
+
+    /// Adds a header to the answer.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, value: String) -> Self {
+        self.headers.push((name, value));
         self
     }
 
@@ -85,6 +93,11 @@ pub mod upstream {
     /// No connection, or one that broke before the answer was complete.
     pub fn unreachable() -> Error {
         Error::new(502, "upstream_unreachable", "The connection to Cerebras failed before it answered. Try again.")
+    }
+
+    /// The caller has gone away. Nobody reads this; the number is what proxies write into their logs for it.
+    pub fn nobody() -> Error {
+        Error::new(499, "caller_gone", "The caller went away before the answer.")
     }
 
     /// A stream that ended before it was complete.

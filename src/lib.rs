@@ -29,32 +29,79 @@ pub mod ledger;
 pub mod protocol;
 pub mod telemetry;
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 use std::rc::Rc;
 
 use wasm_bindgen::prelude::*;
 // Linked for what worker-build asks of every Worker; its own objects serve where the hot path does not pass.
 use worker as _;
 
+use admission::Acquaintances;
 use boundary::{Call, JsCall, task};
 use config::Config;
 use error::Error;
+use ledger::message::{Event, Note};
+use ledger::outbox::Outbox;
 
-/// What an isolate knows of its surroundings, read once from the environment.
+/// What all requests of an isolate share.
 #[derive(Clone)]
 pub struct Gateway(Rc<Surroundings>);
 
-struct Surroundings {
+/// What an isolate knows of its surroundings and remembers of its callers.
+pub struct Surroundings {
     config: Result<Config, Error>,
-    has_cache: bool,
+    /// What the environment binds.
+    pub binds: Binds,
+    /// Keys and tenants that have called.
+    pub known: Acquaintances,
+    /// What no ledger has heard yet.
+    pub outbox: Outbox,
+    /// Names reservations: no other isolate has the first half, and the second counts.
+    lease: RefCell<(String, u64)>,
+}
+
+/// Which bindings there are.
+#[derive(Clone, Copy, Debug)]
+pub struct Binds {
+    /// KV: answers.
+    pub cache: bool,
+    /// KV: records of keys and tenants.
+    pub keys: bool,
+    /// Durable Objects: the tenants' ledgers.
+    pub ledger: bool,
+    /// A rate limit on wrong keys.
+    pub wrong_keys: bool,
 }
 
 impl Gateway {
     fn of(call: &JsCall) -> Self {
-        let config = Config::read(&boundary::settings(call, &config::NAMES));
+        let settings = boundary::settings(call, &config::NAMES);
+        let config = Config::read(&settings);
         let upstream = config.as_ref().map(cloud::call::identity).unwrap_or_default();
         boundary::prepare(call, &api::constant_headers(), &upstream);
-        Self(Rc::new(Surroundings { config, has_cache: boundary::binds(call, api::completions::CACHE) }))
+        let bound = |name| boundary::binds(call, name);
+        let binds = Binds {
+            cache: bound(cache::CACHE),
+            keys: bound(admission::KEYS),
+            ledger: bound(ledger::LEDGER),
+            wrong_keys: bound(admission::WRONG_KEYS),
+        };
+        let lease = RefCell::default();
+        let gateway = Self(Rc::new(Surroundings { config, binds, known: Acquaintances::default(), outbox: Outbox::default(), lease }));
+        // The ledger tells whether it is another than the last that it has heard of.
+        let event = Event { what: "configuration".to_owned(), details: config::fingerprint(&settings), ..Event::default() };
+        gateway.note(admission::OWN_LEDGER, None, Note::Event(event), Vec::new());
+        gateway
+    }
+
+    /// A name for a reservation.
+    pub fn lease(&self, call: &Call) -> String {
+        let mut lease = self.0.lease.borrow_mut();
+        if lease.0.is_empty() {
+            lease.0 = call.unique_id();
+        }
+        lease.1 = lease.1.wrapping_add(1);
+        format!("{}.{}", lease.0, lease.1)
     }
 
     /// The configuration.
@@ -64,10 +111,13 @@ impl Gateway {
     pub fn config(&self) -> Result<&Config, Error> {
         self.0.config.as_ref().map_err(Clone::clone)
     }
+}
 
-    /// Whether a KV namespace for cached answers is bound.
-    pub fn has_cache(&self) -> bool {
-        self.0.has_cache
+impl std::ops::Deref for Gateway {
+    type Target = Surroundings;
+
+    fn deref(&self) -> &Surroundings {
+        &self.0
     }
 }
 

@@ -13,11 +13,13 @@
 
 mod support;
 
+use maya_edge::admission::record::CachePolicy;
 use maya_edge::boundary::Head;
 use maya_edge::cache::entry::{Entry, Form};
 use maya_edge::cache::steering::Steering;
 use maya_edge::config::{Config, LONGEST_TTL, SHORTEST_TTL};
 use maya_edge::error::Error;
+use maya_edge::protocol::usage::Usage;
 use proptest::prelude::*;
 use support::cases;
 
@@ -38,7 +40,7 @@ fn steer(mode: &str, headers: Steers<'_>, deterministic: bool) -> Result<Steerin
         "1790000000000\nPOST\nhttps://gateway.example/v1/chat/completions\nBearer x\n\n\n{cache_control}\n{skip}\n{ttl}\n{key}\n\n\n"
     ));
     assert_eq!((head.now_ms, head.method(), head.target()), (1_790_000_000_000, "POST", ("/v1/chat/completions", None)));
-    Steering::read(&config, &head, deterministic)
+    Steering::read(&config, &CachePolicy::default(), &head, deterministic)
 }
 
 fn cache_control(mode: &str, value: &str, deterministic: bool) -> Steering {
@@ -49,14 +51,15 @@ proptest! {
     #![proptest_config(cases(300))]
 
     #[test]
-    fn an_entry_is_read_as_it_was_written(whole in any::<bool>(), stored_ms in any::<u64>(), ttl in any::<u32>(), body in proptest::collection::vec(any::<u8>(), 0..40)) {
+    fn an_entry_is_read_as_it_was_written(whole in any::<bool>(), stored_ms in any::<u64>(), ttl in any::<u32>(), tokens in any::<(u32, u32)>(), body in proptest::collection::vec(any::<u8>(), 0..40)) {
         let (form, body) = if whole { (Form::Whole, [b"{", &body[..], b"}"].concat()) } else { (Form::Stream, [&body[..], b"data: [DONE]\n\n"].concat()) };
-        let entry = Entry { form, stored_ms, ttl, body: &body };
+        let usage = Usage { prompt_tokens: tokens.0.into(), completion_tokens: tokens.1.into() };
+        let entry = Entry { form, stored_ms, ttl, usage, body: &body };
         let bytes = entry.encode();
         let decoded = Entry::decode(&bytes);
         prop_assert_eq!(decoded.as_ref(), Some(&entry));
         // Less than its head is none.
-        for length in 0..16 {
+        for length in 0..24 {
             prop_assert_eq!(Entry::decode(&bytes[..length]), None);
         }
         // Another mark, or another form, is none.
@@ -76,7 +79,7 @@ proptest! {
 
     #[test]
     fn an_entry_is_used_while_its_time_lasts(stored_ms in 0..u64::MAX / 2, ttl in any::<u32>(), passed in any::<u64>()) {
-        let entry = Entry { form: Form::Whole, stored_ms, ttl, body: b"" };
+        let entry = Entry { form: Form::Whole, stored_ms, ttl, usage: Usage::default(), body: b"" };
         let now = stored_ms.saturating_add(passed);
         let age = (now - stored_ms) / 1000;
         prop_assert_eq!(u64::from(entry.age(now)), age.min(u64::from(u32::MAX)));
@@ -108,7 +111,7 @@ fn half_an_entry_is_none() {
     let stream = b"data: {\"choices\":[]}\n\ndata: [DONE]\n\n";
     let whole = br#"{"choices":[{"index":0}]}"#;
     for (form, body, end) in [(Form::Stream, &stream[..], 2), (Form::Whole, &whole[..], 0)] {
-        let bytes = Entry { form, stored_ms: 1, ttl: 60, body }.encode();
+        let bytes = Entry { form, stored_ms: 1, ttl: 60, usage: Usage::default(), body }.encode();
         assert!(Entry::decode(&bytes).is_some());
         // A blank line more or less at a stream's end is no loss; a bracket is.
         for lost in end + 1..bytes.len() {
@@ -117,13 +120,13 @@ fn half_an_entry_is_none() {
             assert!(form == Form::Whole || Entry::decode(cut).is_none(), "{lost}");
         }
         let other = if form == Form::Whole { Form::Stream } else { Form::Whole };
-        assert_eq!(Entry::decode(&Entry { form: other, stored_ms: 1, ttl: 60, body }.encode()), None);
+        assert_eq!(Entry::decode(&Entry { form: other, stored_ms: 1, ttl: 60, usage: Usage::default(), body }.encode()), None);
     }
 }
 
 #[test]
 fn the_age_is_whole_seconds_and_the_last_one_does_not_count() {
-    let entry = Entry { form: Form::Stream, stored_ms: 10_000, ttl: 60, body: b"" };
+    let entry = Entry { form: Form::Stream, stored_ms: 10_000, ttl: 60, usage: Usage::default(), body: b"" };
     for (now, age, left) in [
         (10_000, 0, Some(60)),
         (10_999, 0, Some(60)),

@@ -16,11 +16,12 @@ mod support;
 use std::collections::BTreeMap;
 
 use maya_edge::admission::keys::{GatewayKey, KeyDigest, bearer, find};
+use maya_edge::admission::secrets::EdgeSecret;
 use maya_edge::api::route::{ModelTarget, Resource, Route};
 use maya_edge::boundary::Failure;
 use maya_edge::cloud::attempts::{Attempts, Next, Outcome};
 use maya_edge::cloud::models::{Capability, MicroDollars, Model, Models};
-use maya_edge::config::{CacheMode, Config, LOCAL_KEY, NAMES};
+use maya_edge::config::{CacheMode, Config, LOCAL_KEY, NAMES, LedgerFailure, fingerprint};
 use maya_edge::error::{Error, upstream};
 use maya_edge::protocol::headers::{Lines, well_formed_id, well_formed_traceparent};
 use maya_edge::protocol::request::Endpoint;
@@ -158,6 +159,7 @@ fn a_variable_may_be_text_or_json() {
         "CEREBRAS_API_KEY": "csk-1", "CEREBRAS_BASE_URL": "http://localhost:9/v1/", "GATEWAY_KEYS": [{"sha256": digest, "tenant": "acme", "name": "n"}],
         "MODELS": {"m": {"cap_tokens": 5}}, "ALIASES": {"a": "m"}, "MAX_COMPLETION_TOKENS": 9, "FIRST_BYTE_MS": 1, "TOTAL_MS": 2, "CACHE_MODE": "always",
         "CACHE_TTL_SECONDS": 60, "POLICY_VERSION": "2", "CORS_ORIGINS": ["*"], "LOCAL": true,
+        "ADMIN_SECRET": "a", "EDGE_SECRET": "e".repeat(32), "EDGE_SECRET_PREVIOUS": "p".repeat(32), "LEDGER_FAILURE": "allow",
     });
     let as_text: serde_json::Map<String, Value> = typed
         .as_object()
@@ -170,10 +172,13 @@ fn a_variable_may_be_text_or_json() {
     for settings in [typed, as_text.into()] {
         let config = config(&settings);
         assert_eq!((&*config.base_url, config.api_key.as_deref()), ("http://localhost:9", Some("csk-1")));
-        assert_eq!((config.keys.len(), &*config.keys[0].tenant, &*config.keys[0].name), (1, "acme", "n"));
+        assert_eq!((config.keys.len(), &*config.keys[0].record.tenant, &*config.keys[0].record.name), (1, "acme", "n"));
         assert_eq!((config.models.resolve("a").cap_tokens, config.models.resolve("b").cap_tokens), (5, 9));
         assert_eq!((config.first_byte_ms, config.total_ms, config.cache_mode, config.cache_ttl), (1, 2, CacheMode::Always, 60));
         assert_eq!((&*config.policy_version, &*config.cors_origins), ("2", &["*".to_owned()][..]));
+        assert!(config.admin_secret.is_some_and(|secret| secret.matches("a") && !secret.matches("b")));
+        assert_eq!((config.edge_secret, config.previous_edge_secret), (EdgeSecret::new("e".repeat(32)), EdgeSecret::new("p".repeat(32))));
+        assert_eq!(config.ledger_failure, LedgerFailure::Allow);
     }
     for nothing in [json!(""), json!("  "), json!(null)] {
         for name in NAMES {
@@ -223,6 +228,11 @@ fn each_wrong_variable_is_named_and_never_quoted() {
         ("CORS_ORIGINS", json!([1])),
         ("POLICY_VERSION", json!([secret])),
         ("LOCAL", json!(secret)),
+        ("ADMIN_SECRET", json!([secret])),
+        ("EDGE_SECRET", json!("Sesame")),
+        ("EDGE_SECRET_PREVIOUS", json!("e".repeat(31))),
+        ("LEDGER_FAILURE", json!(secret)),
+        ("GATEWAY_KEYS", json!([{"sha256": "0".repeat(64), "tenant": "t", "limits": [{"requests": 1, "window": secret}]}])),
     ];
     for (name, value) in wrong {
         let error = Config::read(&json!({name: value}).to_string()).expect_err(name);
@@ -232,12 +242,48 @@ fn each_wrong_variable_is_named_and_never_quoted() {
 }
 
 #[test]
+fn the_local_secrets_are_for_local_development_alone() {
+    let local = config(&json!({"LOCAL": true}));
+    assert!(local.admin_secret.unwrap().matches("maya-local-admin") && local.edge_secret.is_some());
+    let deployed = config(&json!({}));
+    assert_eq!((deployed.admin_secret.is_none(), deployed.edge_secret), (true, None));
+    let own = config(&json!({"LOCAL": true, "ADMIN_SECRET": "own", "EDGE_SECRET": "e".repeat(32)}));
+    assert!(own.admin_secret.is_some_and(|secret| secret.matches("own") && !secret.matches("maya-local-admin")));
+    assert_eq!(own.edge_secret, EdgeSecret::new("e".repeat(32)));
+}
+
+#[test]
+fn the_audit_of_a_configuration_tells_no_secret() {
+    let settings = |key: &str, ttl: u32| fingerprint(&json!({"CEREBRAS_API_KEY": key, "EDGE_SECRET": key, "CACHE_TTL_SECONDS": ttl}).to_string());
+    assert_eq!(settings("one", 60), settings("other", 60));
+    assert_ne!(settings("one", 60), settings("one", 61));
+    assert_eq!(settings("one", 60)["secrets"], json!(["CEREBRAS_API_KEY", "EDGE_SECRET"]));
+    assert_eq!(settings("one", 60)["sha256"].as_str().unwrap().len(), 64);
+}
+
+#[test]
+fn a_configured_key_has_an_id_of_its_own() {
+    let digest = |digit: &str| digit.repeat(64);
+    let keys = config(&json!({"GATEWAY_KEYS": [
+        {"sha256": digest("0"), "tenant": "acme", "name": "web", "limits": [{"requests": 5, "window": "60s"}], "region": "eu"},
+        {"sha256": digest("1"), "tenant": "acme", "name": "web"},
+        {"sha256": digest("2"), "tenant": "acme"},
+        {"sha256": digest("3"), "tenant": "other", "name": "web"},
+    ]}))
+    .keys;
+    let ids: Vec<_> = keys.iter().map(|key| &*key.record.id).collect();
+    assert_eq!(ids, ["acme.web", "acme.configured-2", "acme.configured-3", "other.web"]);
+    assert_eq!((keys[0].record.limits.len(), keys[0].region.map(|region| region.jurisdiction())), (1, Some("eu")));
+}
+
+#[test]
 fn the_local_key_is_for_local_development_alone() {
     let keys = |settings: &Value| config(settings).keys;
-    assert_eq!(find(&keys(&json!({"LOCAL": "true"})), LOCAL_KEY).map(|key| &*key.tenant), Some("local"));
+    let local = KeyDigest::of(LOCAL_KEY);
+    assert_eq!(find(&keys(&json!({"LOCAL": "true"})), &local).map(|key| &*key.record.tenant), Some("local"));
     let digest = "0".repeat(64);
     for other in [json!({}), json!({"LOCAL": false}), json!({"LOCAL": true, "GATEWAY_KEYS": [{"sha256": digest, "tenant": "t"}]})] {
-        assert!(find(&keys(&other), LOCAL_KEY).is_none());
+        assert!(find(&keys(&other), &local).is_none());
     }
 }
 
@@ -264,13 +310,14 @@ fn a_bearer_is_everything_behind_the_scheme() {
 
 #[test]
 fn a_key_is_found_by_its_whole_digest_only() {
-    let row = |digest: &str, tenant: &str| -> GatewayKey { serde_json::from_value(json!({"sha256": digest, "tenant": tenant})).unwrap() };
+    let row = |digest: &str, tenant: &str| serde_json::from_value(json!({"sha256": digest, "tenant": tenant})).unwrap();
+    let find = |keys: &[GatewayKey], key: &str| find(keys, &KeyDigest::of(key)).map(|key| key.record.tenant.clone());
     // SHA-256 of "abc" and of nothing, from FIPS 180-2.
     let abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
     let nothing = "E3B0C44298FC1C149AFBF4C8996FB92427AE41E4649B934CA495991B7852B855";
-    let keys = [row(nothing, "none"), row(abc, "acme"), row(&abc.replace("ad", "ae"), "near")];
-    assert_eq!(find(&keys, "abc").map(|key| &*key.tenant), Some("acme"));
-    assert_eq!(find(&keys, "").map(|key| &*key.tenant), Some("none"));
+    let keys = GatewayKey::read(vec![row(nothing, "none"), row(abc, "acme"), row(&abc.replace("ad", "ae"), "near")]);
+    assert_eq!(find(&keys, "abc").as_deref(), Some("acme"));
+    assert_eq!(find(&keys, "").as_deref(), Some("none"));
     for other in ["abd", "ABC", "abc ", abc] {
         assert!(find(&keys, other).is_none(), "{other}");
     }

@@ -96,7 +96,9 @@ fn realistic() -> Vec<(&'static str, String, usize)> {
 #[test]
 fn a_realistic_stream_cut_at_any_byte_ends_in_exactly_one_error() {
     for (name, stream, choices) in realistic() {
-        assert_eq!(ending(stream.as_bytes(), choices), Ending { whole: true, done: true, ..Ending::default() }, "{name}");
+        let found = ending(stream.as_bytes(), choices);
+        assert_eq!(found, Ending { whole: true, done: true, usage: found.usage, ..Ending::default() }, "{name}");
+        assert_eq!(found.usage.is_some(), stream.contains("\"usage\""), "{name}");
         for line_end in ["\n", "\r\n", "\r"] {
             let stream = stream.replace('\n', line_end).into_bytes();
             let done_at = stream.windows(6).position(|bytes| bytes == b"[DONE]").unwrap();
@@ -109,7 +111,7 @@ fn a_realistic_stream_cut_at_any_byte_ends_in_exactly_one_error() {
                     let unterminated = plain_events(begun) != plain_events(&ended);
                     assert_eq!(
                         ending(begun, choices),
-                        Ending { whole: true, unterminated, told_error: false, done: true },
+                        Ending { whole: true, unterminated, told_error: false, done: true, usage: found.usage },
                         "{name} cut at {cut}"
                     );
                     continue;
@@ -260,7 +262,7 @@ proptest! {
         let finished: std::collections::BTreeSet<_> = before[last_error..].iter().filter(|(kind, _)| (1..=3).contains(kind)).map(|(_, index)| *index).collect();
         let whole = clean && (unterminated || marks > 0) && finished.len() >= choices;
         let told_error = clean && !unterminated && marks == 0 && told.last().is_some_and(|(kind, _)| *kind == 5);
-        prop_assert_eq!(ending(stream.as_bytes(), choices), Ending { whole, told_error, unterminated: whole && unterminated, done: clean && (unterminated || marks > 0) }, "{}", stream);
+        prop_assert_eq!(ending(stream.as_bytes(), choices), Ending { whole, told_error, unterminated: whole && unterminated, done: clean && (unterminated || marks > 0), usage: None }, "{}", stream);
     }
 }
 

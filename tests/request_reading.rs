@@ -326,3 +326,46 @@ fn an_error_quotes_nothing_of_the_question() {
         assert!(!chat(member).unwrap_err().body().contains("secret"), "{member}");
     }
 }
+
+#[test]
+fn a_word_about_storing_is_for_the_gateway_alone() {
+    for (body, upstream, stored) in [
+        (r#"{"model":"m","messages":[{}],"store":false,"n":1}"#, r#"{"model":"m","messages":[{}],"n":1}"#, false),
+        (r#"{ "store" : true , "model":"m","messages":[{}]}"#, r#"{  "model":"m","messages":[{}]}"#, true),
+        (r#"{"model":"m","messages":[{}] , "store":null }"#, r#"{"model":"m","messages":[{}]  }"#, true),
+        (r#"{"model":"m","store":false,"messages":[{}],"max_completion_tokens":null}"#, r#"{"model":"m","messages":[{}],"max_completion_tokens":7}"#, false),
+        (r#"{"model":"m","messages":[{}],"store":false}"#, r#"{"model":"m","messages":[{}],"max_completion_tokens":7}"#, false),
+    ] {
+        let request = CompletionRequest::read(body.as_bytes(), Endpoint::Chat).unwrap();
+        assert_eq!(request.may_be_stored(), stored, "{body}");
+        let cap = (request.lacks_cap() && upstream.contains('7')).then_some(7);
+        assert_eq!(String::from_utf8(request.rewritten("m", cap).unwrap()).unwrap(), upstream);
+    }
+    assert_eq!(CompletionRequest::read(br#"{"model":"m","messages":[{}],"store":"no"}"#, Endpoint::Chat).unwrap_err().param, "store");
+}
+
+#[test]
+fn what_a_call_may_use_is_estimated_from_above() {
+    let read = |body: &str| CompletionRequest::read(Box::leak(body.to_owned().into_boxed_str()).as_bytes(), Endpoint::Chat).unwrap();
+    let words = "Four words are here. ".repeat(300);
+    let text = read(&format!(r#"{{"model":"m","messages":[{{"role":"user","content":"{words}"}}]}}"#));
+    // 1,500 tokens in any tokenizer of the kind, the points included.
+    assert!((1500..3000).contains(&text.input_tokens()), "{}", text.input_tokens());
+    // A picture's bytes say nothing of its tokens.
+    let picture = "A".repeat(1_000_000);
+    let seen = read(&format!(
+        r#"{{"model":"m","messages":[{{"role":"user","content":[{{"type":"image_url","image_url":{{"url":"data:image/png;base64,{picture}"}}}}]}}]}}"#
+    ));
+    assert!((2000..2100).contains(&seen.input_tokens()), "{}", seen.input_tokens());
+    for (more, most, tokens) in [
+        ("", None, 50),
+        (r#","max_completion_tokens":7"#, None, 7),
+        (r#","max_completion_tokens":7,"n":3"#, None, 21),
+        (r#","max_completion_tokens":700"#, Some(100), 100),
+        (r#","max_completion_tokens":-1"#, Some(100), 100),
+        (r#","max_completion_tokens":-1"#, None, 50),
+        (r#","max_tokens":null"#, None, 50),
+    ] {
+        assert_eq!(read(&format!(r#"{{"model":"m","messages":[{{}}]{more}}}"#)).output_tokens(50, most), tokens, "{more}");
+    }
+}

@@ -10,6 +10,7 @@ use maya_edge::protocol::answer::{Quality, both_envelopes, judge};
 use maya_edge::protocol::json::{Document, MAX_DEPTH, Reason};
 use maya_edge::protocol::request::{CompletionRequest, Endpoint};
 use maya_edge::protocol::sse::{ending, events, mend};
+use maya_edge::protocol::usage::Usage;
 use wasm_bindgen_test::wasm_bindgen_test;
 
 #[wasm_bindgen_test]
@@ -70,7 +71,7 @@ fn an_answer_survives_both_replays() {
     assert!(ending(&stream, 1).whole);
     let again: serde_json::Value = serde_json::from_slice(&stream_to_whole(&stream, Endpoint::Chat).unwrap()).unwrap();
     assert_eq!(again, serde_json::from_str::<serde_json::Value>(whole).unwrap());
-    let entry = Entry { form: Form::Stream, stored_ms: 1_790_000_000_123, ttl: 60, body: &stream };
+    let entry = Entry { form: Form::Stream, stored_ms: 1_790_000_000_123, ttl: 60, usage: Usage::default(), body: &stream };
     assert_eq!(Entry::decode(&entry.encode()), Some(entry));
 }
 
@@ -88,8 +89,8 @@ fn errors_are_judged_and_get_both_envelopes() {
 fn a_gateway_key_is_known_by_its_digest() {
     // SHA-256 of "abc", from FIPS 180-2.
     let row = r#"{"sha256":"ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad","tenant":"acme"}"#;
-    let keys: Vec<GatewayKey> = vec![serde_json::from_str(row).unwrap()];
+    let keys = GatewayKey::read(vec![serde_json::from_str(row).unwrap()]);
     assert!(keys[0].sha256 == KeyDigest::of("abc"));
-    assert_eq!(find(&keys, bearer("bearer abc").unwrap()).map(|key| &*key.tenant), Some("acme"));
-    assert!(find(&keys, "abd").is_none());
+    assert_eq!(find(&keys, &KeyDigest::of(bearer("bearer abc").unwrap())).map(|key| &*key.record.tenant), Some("acme"));
+    assert!(find(&keys, &KeyDigest::of("abd")).is_none());
 }

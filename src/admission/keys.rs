@@ -1,13 +1,17 @@
 //! Gateway keys: whole keys are never kept, only their SHA-256, and digests are compared in constant time.
 
+use std::rc::Rc;
+
 use serde::{Deserialize, Deserializer};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
+use super::record::{CachePolicy, KeyRecord, Region, Scope};
 use crate::config::LOCAL_KEY;
+use crate::ledger::terms::{Budget, Limit};
 
 /// SHA-256 of a whole key.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct KeyDigest([u8; 32]);
 
 impl std::fmt::Debug for KeyDigest {
@@ -21,6 +25,21 @@ impl KeyDigest {
     pub fn of(key: &str) -> Self {
         Self(Sha256::digest(key.as_bytes()).into())
     }
+
+    /// Whether it is the digest of a key, in the same time whatever differs.
+    pub fn matches(&self, key: &str) -> bool {
+        self.0.ct_eq(&Self::of(key).0).into()
+    }
+
+    /// 64 hexadecimal digits.
+    pub fn hex(&self) -> String {
+        hex(&self.0)
+    }
+}
+
+/// Hexadecimal digits in lower case.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().flat_map(|byte| [byte >> 4, byte & 0x0f]).filter_map(|digit| char::from_digit(digit.into(), 16)).collect()
 }
 
 impl<'de> Deserialize<'de> for KeyDigest {
@@ -40,22 +59,57 @@ impl<'de> Deserialize<'de> for KeyDigest {
 }
 
 /// An entry of `GATEWAY_KEYS`.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug)]
 pub struct GatewayKey {
     /// SHA-256 of the key.
     pub sha256: KeyDigest,
-    /// Whose key it is.
-    pub tenant: String,
-    /// What the operator calls it.
+    /// Where the tenant's ledger lives, unless its record says so.
+    pub region: Option<Region>,
+    /// Whose key it is, and what it may be used for.
+    pub record: Rc<KeyRecord>,
+}
+
+/// An entry as it is written.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Written {
+    sha256: KeyDigest,
+    tenant: String,
     #[serde(default)]
-    pub name: String,
+    name: String,
+    region: Option<Region>,
+    scopes: Option<Vec<Scope>>,
+    models: Option<Vec<String>>,
+    origins: Option<Vec<String>>,
+    #[serde(default)]
+    limits: Vec<Limit>,
+    budget: Option<Budget>,
+    cache: Option<CachePolicy>,
+    store: Option<bool>,
+    experiments: Option<bool>,
 }
 
 impl GatewayKey {
+    /// The entries of `GATEWAY_KEYS`. Each gets an id: tenant and name, or its place in the list when that says nothing of its own.
+    pub fn read(entries: Vec<Written>) -> Vec<Self> {
+        let mut keys: Vec<Self> = Vec::with_capacity(entries.len());
+        for (place, written) in entries.into_iter().enumerate() {
+            let Written { sha256, tenant, name, region, scopes, models, origins, limits, budget, cache, store, experiments } = written;
+            let named = format!("{tenant}.{name}");
+            let taken = name.is_empty() || keys.iter().any(|key| key.record.id == named);
+            let id = if taken { format!("{tenant}.configured-{}", place.saturating_add(1)) } else { named };
+            let record =
+                KeyRecord { id, tenant, name, scopes, models, origins, limits, budget, cache, store, experiments, ..KeyRecord::default() };
+            keys.push(Self { sha256, region, record: Rc::new(record) });
+        }
+        keys
+    }
+
     /// The one entry of local development.
     pub fn local() -> Self {
-        Self { sha256: KeyDigest::of(LOCAL_KEY), tenant: "local".to_owned(), name: LOCAL_KEY.to_owned() }
+        let (id, tenant) = (format!("local.{LOCAL_KEY}"), "local".to_owned());
+        let record = KeyRecord { id, tenant, name: LOCAL_KEY.to_owned(), ..KeyRecord::default() };
+        Self { sha256: KeyDigest::of(LOCAL_KEY), region: None, record: Rc::new(record) }
     }
 }
 
@@ -67,7 +121,6 @@ pub fn bearer(authorization: &str) -> Option<&str> {
 }
 
 /// The entry of a key. Every entry is compared, so that the time tells nothing of which one it was, or how near.
-pub fn find<'k>(keys: &'k [GatewayKey], key: &str) -> Option<&'k GatewayKey> {
-    let digest = KeyDigest::of(key);
+pub fn find<'k>(keys: &'k [GatewayKey], digest: &KeyDigest) -> Option<&'k GatewayKey> {
     keys.iter().fold(None, |found, entry| if bool::from(entry.sha256.0.ct_eq(&digest.0)) { Some(entry) } else { found })
 }

@@ -1,44 +1,293 @@
-//! Who may call. Authentication comes before any look-up; limits and budgets will stand here too.
+//! Who may call, and what for. Authentication comes before any look-up of an answer.
+//!
+//! A key is configured (`GATEWAY_KEYS`) or was made over the API; then its record stands in KV under the key's SHA-256, and an
+//! isolate remembers it for a while. A page holds no key but a token that was issued with one.
 
+pub mod account;
 pub mod cors;
 pub mod keys;
+pub mod memory;
 pub mod record;
+pub mod reservation;
 pub mod secrets;
 
-use crate::boundary::{Head, ReadHeader};
-use crate::config::Config;
-use crate::error::Error;
-use keys::GatewayKey;
+use std::borrow::Cow;
+use std::cell::RefCell;
+use std::rc::Rc;
 
-/// Admits a caller by its key.
+use crate::Gateway;
+use crate::boundary::{Call, ReadHeader, Sealing};
+use crate::cache::seal::Seals;
+use crate::config::{Config, SHORTEST_TTL};
+use crate::error::Error;
+use crate::ledger::message::{Event, Note};
+use crate::ledger::terms::Span;
+use keys::{GatewayKey, KeyDigest};
+use memory::{CACHED_SECONDS, Memory, REFUSED_MS, REMEMBERED_MS};
+use record::{KeyRecord, Region, Scope, TenantRecord};
+
+/// The KV namespace of keys' and tenants' records.
+pub const KEYS: &str = "KEYS";
+/// The rate limit on wrong keys of an address.
+pub const WRONG_KEYS: &str = "WRONG_KEYS";
+/// The name of the gateway's own ledger: no tenant can be called so.
+pub const OWN_LEDGER: &str = "_gateway";
+
+/// What an isolate remembers of those who call.
+#[derive(Debug)]
+pub struct Acquaintances {
+    keys: RefCell<Memory<KeyDigest, Rc<KeyRecord>>>,
+    tenants: RefCell<Memory<String, Rc<Tenant>>>,
+    /// Addresses that have sent too many wrong keys.
+    refused: RefCell<Memory<String, ()>>,
+}
+
+impl Default for Acquaintances {
+    fn default() -> Self {
+        Self {
+            keys: RefCell::new(Memory::lasting(REMEMBERED_MS)),
+            tenants: RefCell::new(Memory::lasting(REMEMBERED_MS)),
+            refused: RefCell::new(Memory::lasting(REFUSED_MS)),
+        }
+    }
+}
+
+impl Acquaintances {
+    /// Forgets a key that its ledger has called revoked, and everything of its tenant.
+    pub fn forget(&self, caller: &Caller) {
+        if let Some(digest) = &caller.digest {
+            self.keys.borrow_mut().forget(digest);
+        }
+        self.tenants.borrow_mut().forget(&caller.record.tenant);
+    }
+}
+
+/// A tenant's record, and what follows from it.
+#[derive(Debug)]
+pub struct Tenant {
+    /// The record.
+    pub record: TenantRecord,
+    /// The keys that its stored answers are encrypted with; none without `EDGE_SECRET`.
+    pub seals: Option<Seals>,
+}
+
+/// Who calls.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// The key's record.
+    pub record: Rc<KeyRecord>,
+    /// The tenant.
+    pub tenant: Rc<Tenant>,
+    /// Whether the key was made over the API, so that the ledger has its record, too.
+    pub managed: bool,
+    /// The key's digest, when the key itself was presented.
+    pub digest: Option<KeyDigest>,
+    region: Option<Region>,
+}
+
+impl Caller {
+    /// The tenant's name.
+    pub fn tenant_name(&self) -> &str {
+        &self.record.tenant
+    }
+
+    /// Where the tenant's ledger lives.
+    pub fn region(&self) -> Option<Region> {
+        self.tenant.record.region.or(self.region)
+    }
+
+    /// Whether anything of the caller's calls may be kept.
+    pub fn stores(&self) -> bool {
+        self.record.store != Some(false) && self.tenant.record.store != Some(false)
+    }
+
+    /// The end user of a call whose body names one, or none.
+    pub fn end_user<'a>(&'a self, named: Option<&'a str>) -> Option<&'a str> {
+        named
+    }
+
+    /// With which keys the tenant's answers are encrypted; none without `EDGE_SECRET`.
+    pub fn sealing(&self) -> Option<Sealing<'_>> {
+        self.tenant.seals.as_ref().map(|seals| Sealing { seals, context: self.tenant_name() })
+    }
+
+    /// How long an answer may be kept, in seconds, when it is to be kept for `ttl` seconds.
+    pub fn longest_kept(&self, ttl: u32) -> u32 {
+        let longest = self.tenant.record.retention.cache.map_or(u64::MAX, Span::seconds);
+        u32::try_from(longest).map_or(ttl, |longest| ttl.min(longest)).max(SHORTEST_TTL)
+    }
+
+    /// The version of everything that shapes an answer beside the request: the operator's, and the tenant's epoch once an erasure has
+    /// raised it.
+    pub fn policy<'a>(&self, version: &'a str) -> Cow<'a, str> {
+        match self.tenant.record.epoch {
+            0 => Cow::Borrowed(version),
+            epoch => Cow::Owned(format!("{version} {epoch}")),
+        }
+    }
+
+    /// Checks that the caller may call a model.
+    ///
+    /// # Errors
+    /// 403 when the key is for other models.
+    pub fn may_call(&self, config: &Config, name: &str) -> Result<(), Error> {
+        let id = config.models.resolve(name).id;
+        let listed = |models: &Vec<String>| models.iter().any(|model| model == name || config.models.resolve(model).id == id);
+        if self.record.models.as_ref().is_none_or(listed) {
+            return Ok(());
+        }
+        Err(Error::new(403, "model_not_allowed", "The key is not for this model. Use one of the models in its record.")
+            .about("model")
+            .final_word())
+    }
+}
+
+/// Admits a caller by its key, for a scope.
 ///
 /// # Errors
-/// 500 when no key is configured, 401 without a right key, 403 when the path names another tenant.
-pub fn admit<'c>(config: &'c Config, head: &Head, path_tenant: Option<&str>) -> Result<&'c GatewayKey, Error> {
-    if config.keys.is_empty() {
+/// 500 when no key can be right, 401 without a right key, 403 when the key is not for this or the path names another tenant, 429 for
+/// an address that has sent too many wrong keys, 503 when a key cannot be looked up.
+pub async fn admit(gateway: &Gateway, call: &Call, scope: Scope, path_tenant: Option<&str>) -> Result<Caller, Error> {
+    let config = gateway.config()?;
+    let caller = known(gateway, config, call).await?;
+    let checked = check(&caller, call.head.now_ms, scope, path_tenant);
+    if let Err(error) = &checked {
+        gateway.post_refusal(caller.tenant_name(), caller.region(), &caller.record.id, error);
+    }
+    checked.map(|()| caller)
+}
+
+fn check(caller: &Caller, now_ms: u64, scope: Scope, path_tenant: Option<&str>) -> Result<(), Error> {
+    let record = &caller.record;
+    if record.revoked_ms.is_some() {
+        return Err(revoked());
+    }
+    if record.expires_ms.is_some_and(|end| end <= now_ms) {
+        return Err(Error::new(401, "expired_api_key", "The API key has expired. Use the key that took its place.").about("api_key"));
+    }
+    if path_tenant.is_some_and(|tenant| tenant != record.tenant) {
+        let message = "The key belongs to another tenant than the path names. Use the key of that tenant, or leave the prefix out.";
+        return Err(Error::new(403, "wrong_tenant", message).about("path").final_word());
+    }
+    if !record.allows(scope) {
+        let message = format!("The key is not for this: its scopes lack `{}`.", scope.name());
+        return Err(Error::new(403, "scope_missing", message).about("api_key").final_word());
+    }
+    Ok(())
+}
+
+/// A key that is revoked.
+pub fn revoked() -> Error {
+    Error::new(401, "revoked_api_key", "The API key was revoked. Use another.").about("api_key")
+}
+
+async fn known(gateway: &Gateway, config: &Config, call: &Call) -> Result<Caller, Error> {
+    let api_makes_keys = gateway.binds.keys && config.admin_secret.is_some();
+    if config.keys.is_empty() && !api_makes_keys {
         let message = "No gateway key is configured, so every call is refused. Make one with `npm run key` and set GATEWAY_KEYS \
-                       (`wrangler secret put GATEWAY_KEYS`).";
+                       (`wrangler secret put GATEWAY_KEYS`), or set ADMIN_SECRET and make keys over the API.";
         return Err(Error::new(500, "no_gateway_keys", message).about("GATEWAY_KEYS").final_word());
     }
-    let authorization = head.header(ReadHeader::Authorization);
-    let Some(authorization) = authorization else {
+    let Some(authorization) = call.head.header(ReadHeader::Authorization) else {
         return Err(wrong_key("An API key is missing: send the header `Authorization: Bearer <key>`."));
     };
     let Some(key) = keys::bearer(authorization) else {
         return Err(wrong_key("The `Authorization` header must read `Bearer <key>`."));
     };
-    let Some(entry) = keys::find(&config.keys, key) else {
-        return Err(wrong_key("Wrong API Key. This gateway takes its own keys, not those of Cerebras."));
+    let digest = KeyDigest::of(key);
+    if let Some(GatewayKey { record, region, .. }) = keys::find(&config.keys, &digest) {
+        let tenant = tenant(gateway, config, call, &record.tenant).await?;
+        return Ok(Caller { record: record.clone(), tenant, managed: false, digest: Some(digest), region: *region });
+    }
+    let remembered = gateway.known.keys.borrow().get(&digest, call.head.now_ms);
+    let record = match remembered {
+        Some(record) => record,
+        None => look_up(gateway, call, digest).await?,
     };
-    match path_tenant {
-        Some(tenant) if tenant != entry.tenant => {
-            let message = "The key belongs to another tenant than the path names. Use the key of that tenant, or leave the prefix out.";
-            Err(Error::new(403, "wrong_tenant", message).about("path").final_word())
+    let tenant = tenant(gateway, config, call, &record.tenant).await?;
+    Ok(Caller { record, tenant, managed: true, digest: Some(digest), region: None })
+}
+
+/// Looks a key up that this isolate does not remember. An address that keeps sending wrong ones is refused without a look-up: what it
+/// costs an attacker to ask must not be less than what it costs to answer.
+async fn look_up(gateway: &Gateway, call: &Call, digest: KeyDigest) -> Result<Rc<KeyRecord>, Error> {
+    let address = network(call.head.header(ReadHeader::Address).unwrap_or_default());
+    if gateway.known.refused.borrow().get(&address, call.head.now_ms).is_some() {
+        return Err(too_many_wrong_keys());
+    }
+    if gateway.binds.keys {
+        let found = call.look(KEYS, &record::key_name(&digest.hex()), Some(CACHED_SECONDS)).await;
+        let found = found.map_err(|_| unreadable_keys())?;
+        if let Some(record) = found.map(|bytes| serde_json::from_slice::<KeyRecord>(&bytes)) {
+            let record = Rc::new(record.map_err(|_| unreadable_keys())?);
+            gateway.known.keys.borrow_mut().put(digest, record.clone(), call.head.now_ms);
+            return Ok(record);
         }
-        _ => Ok(entry),
+    }
+    if gateway.binds.wrong_keys && !call.limit(WRONG_KEYS, &address).await {
+        gateway.known.refused.borrow_mut().put(address, (), call.head.now_ms);
+        return Err(too_many_wrong_keys());
+    }
+    let error = wrong_key("Wrong API Key. This gateway takes its own keys, not those of Cerebras.");
+    // Without the limit, whoever sends wrong keys would fill the audit.
+    if gateway.binds.wrong_keys {
+        gateway.post_refusal(OWN_LEDGER, None, "", &error);
+    }
+    Err(error)
+}
+
+/// The tenant's record. A tenant that nobody has set anything for has none.
+async fn tenant(gateway: &Gateway, config: &Config, call: &Call, name: &str) -> Result<Rc<Tenant>, Error> {
+    let remembered = gateway.known.tenants.borrow().get(name, call.head.now_ms);
+    if let Some(tenant) = remembered {
+        return Ok(tenant);
+    }
+    let record = if gateway.binds.keys {
+        let found = call.look(KEYS, &record::tenant_name(name), Some(CACHED_SECONDS)).await.map_err(|_| unreadable_keys())?;
+        found.map(|bytes| serde_json::from_slice(&bytes)).transpose().map_err(|_| unreadable_keys())?.unwrap_or_default()
+    } else {
+        TenantRecord::default()
+    };
+    let seals = config.edge_secret.as_ref().map(|secret| Seals::of(secret, config.previous_edge_secret.as_ref(), name, &record.salt));
+    let tenant = Rc::new(Tenant { record, seals });
+    gateway.known.tenants.borrow_mut().put(name.to_owned(), tenant.clone(), call.head.now_ms);
+    Ok(tenant)
+}
+
+/// What counts as one address: an IPv4 address, or the half of an IPv6 address that a site has to itself (RFC 4291 section 2.5.4).
+fn network(address: &str) -> String {
+    match address.parse::<std::net::Ipv6Addr>() {
+        Ok(address) => address.segments().iter().take(4).map(|segment| format!("{segment:x}:")).collect(),
+        Err(_) => address.to_owned(),
     }
 }
 
 fn wrong_key(message: &'static str) -> Error {
     Error::new(401, "wrong_api_key", message).about("api_key")
+}
+
+fn unreadable_keys() -> Error {
+    Error::new(503, "keys_unreachable", "The key could not be looked up. Try again.").about("api_key")
+}
+
+/// The refusal of an address that has sent too many wrong keys.
+pub fn too_many_wrong_keys() -> Error {
+    let message = "Too many wrong keys came from this address. Try again in a minute, with a right one.";
+    Error::new(429, "too_many_wrong_keys", message).about("api_key").final_word().with("retry-after", (REFUSED_MS / 1000).to_string())
+}
+
+impl Gateway {
+    /// Notes a refusal for the audit: what was refused to whom, never what was asked.
+    pub fn post_refusal(&self, tenant: &str, region: Option<Region>, who: &str, error: &Error) {
+        let details = serde_json::json!({ "code": error.code, "status": error.status });
+        let event = Event { what: "refused".to_owned(), who: who.to_owned(), user: None, details };
+        self.note(tenant, region, Note::Event(event), Vec::new());
+    }
+
+    /// Notes something for a tenant's ledger, with the bytes that belong to it; told once the answer has gone out.
+    pub fn note(&self, tenant: &str, region: Option<Region>, note: Note, bytes: Vec<u8>) {
+        if self.binds.ledger {
+            self.outbox.post(tenant, region, note, bytes);
+        }
+    }
 }

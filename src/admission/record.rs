@@ -5,6 +5,16 @@ use serde::{Deserialize, Serialize};
 use crate::config::CacheMode;
 use crate::ledger::terms::{Budget, Limit, Span};
 
+/// The name under which KV has a key's record: by the SHA-256 of the key, in hexadecimal digits.
+pub fn key_name(sha256: &str) -> String {
+    format!("key:{sha256}")
+}
+
+/// The name under which KV has a tenant's record.
+pub fn tenant_name(tenant: &str) -> String {
+    format!("tenant:{tenant}")
+}
+
 /// What a key or a token may be used for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -26,6 +36,18 @@ pub enum Scope {
 impl Scope {
     /// All of them: what a key may do unless its record says otherwise.
     pub const ALL: [Self; 6] = [Self::Completions, Self::Models, Self::Tokens, Self::Usage, Self::Audit, Self::Users];
+
+    /// Its name in records and tokens.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Completions => "completions",
+            Self::Models => "models",
+            Self::Tokens => "tokens",
+            Self::Usage => "usage",
+            Self::Audit => "audit",
+            Self::Users => "users",
+        }
+    }
 }
 
 /// How answers to a key's calls are cached; what is absent is as the gateway's configuration says.
@@ -94,7 +116,7 @@ impl KeyRecord {
 }
 
 /// Where a tenant's ledger lives.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Region {
     /// The European Union.

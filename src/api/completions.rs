@@ -2,19 +2,23 @@
 
 use super::add_common;
 use crate::Gateway;
-use crate::admission;
+use crate::admission::account::{Account, Outcome, Stored};
+use crate::admission::reservation::Wanted;
+use crate::admission::{self, Caller, record};
 use crate::boundary::{Answered, Arrival, Call, Failure, ReadHeader};
-use crate::cache::entry::{Entry, Form};
-use crate::cache::key::{self, CacheKey, Scope};
-use crate::cache::replay;
+use crate::cache::entry::Form;
+use crate::cache::key::{self, CacheKey};
 use crate::cache::steering::Steering;
+use crate::cache::visit::{Found, Visit, replayed};
+use crate::cache::{CACHE, replay};
 use crate::cloud::answer;
 use crate::cloud::call::{Question, Reply, ask, failed};
 use crate::error::{self, Error};
-use crate::protocol::answer::{Quality, judge};
+use crate::protocol::answer::{Quality, judge, judged};
 use crate::protocol::headers::Lines;
 use crate::protocol::request::{CompletionRequest, Endpoint};
 use crate::protocol::sse;
+use crate::protocol::usage::Usage;
 use crate::telemetry::timing::Timing;
 
 /// The largest body, in bytes: what Cerebras's own limit on pictures needs.
@@ -23,42 +27,64 @@ const LARGEST_BODY: u32 = 10 * 1024 * 1024;
 /// Answers a completion request.
 ///
 /// # Errors
-/// What is wrong with the request, or with the way to Cerebras.
+/// What is wrong with the request, what the tenant's ledger refuses, or what is wrong on the way to Cerebras.
 pub async fn answer(gateway: &Gateway, call: &Call, endpoint: Endpoint, tenant: Option<&str>) -> Result<Answered, Error> {
     let config = gateway.config()?;
-    let key = admission::admit(config, &call.head, tenant)?;
+    let caller = admission::admit(gateway, call, record::Scope::Completions, tenant).await?;
     let body = read_body(call).await?;
     let mut request = CompletionRequest::read(&body, endpoint)?;
     let folded = request.folded()?;
     if let Some(folded) = &folded {
         request = CompletionRequest::read(folded, endpoint)?;
     }
+    caller.may_call(config, request.model())?;
     let model = config.models.resolve(request.model());
+    let stand_in = model.fallback(&config.models, request.pictures());
     let added_cap = request.lacks_cap().then_some(model.cap_tokens);
+    let mut steering = Steering::read(config, &caller.record.cache.unwrap_or_default(), &call.head, request.deterministic())?;
+    let mut account = Account::open(gateway, config, call, &caller, &request, &body)?;
+    let wanted = Wanted { caller: &caller, request: &request, model, stand_in, user: caller.end_user(request.user()) };
+    if account.is_idempotent()
+        && let Some(stored) = account.reserve(&wanted).await?
+    {
+        return Ok(again(gateway, call, stored));
+    }
 
-    let steering = Steering::read(config, &call.head, request.deterministic())?;
+    steering.store = steering.store.filter(|_| account.kept).map(|ttl| caller.longest_kept(ttl));
+    let obstacle = match (gateway.binds.cache, &caller.tenant.seals) {
+        (false, _) => Some("no-binding"),
+        // What is stored is encrypted, and there is nothing to derive a key from.
+        (true, None) => Some("no-edge-secret"),
+        (true, Some(_)) => None,
+    };
     let mut timing = Timing::default();
-    let mut visit = CacheVisit::new(gateway, &steering, || {
-        let scope = Scope { tenant: &key.tenant, model: model.id, added_cap, policy: &config.policy_version };
+    let mut visit = Visit::new(&steering, obstacle, || {
+        let policy = caller.policy(&config.policy_version);
+        let scope = key::Scope { tenant: caller.tenant_name(), model: model.id, added_cap, policy: &policy };
         match &steering.chosen_key {
             Some(chosen) => key::of_chosen(&scope, endpoint, chosen),
             None => key::of_request(&scope, &request),
         }
     });
-    if let Some(key) = visit.place.filter(|_| steering.read) {
-        let found = call.look(CACHE, &key.name(), None).await;
+    if let (Some(key), Some(sealing)) = (visit.place.filter(|_| steering.read), caller.sealing()) {
+        let found = call.look_sealed(CACHE, &key.name(), sealing).await;
         let now_ms = call.now_ms();
         timing.cache(now_ms.saturating_sub(call.head.now_ms));
         match &found {
             Ok(Some(bytes)) => match replayed(bytes, &request, steering.max_age, now_ms) {
-                Found::Answer { body, age, ttl } => {
+                Found::Answer { body, age, ttl, usage } => {
+                    let content_type = if request.stream() { EVENT_STREAM } else { "application/json" };
                     let mut lines = Lines::default();
-                    lines.add("content-type", if request.stream() { EVENT_STREAM } else { "application/json" });
+                    lines.add("content-type", content_type);
                     lines.add("cache-status", &format!("maya-edge; hit; ttl={ttl}"));
                     lines.add("age", &age.to_string());
                     lines.add("x-maya-model", model.id);
                     lines.add("server-timing", &timing.header());
+                    account.say(&mut lines);
                     add_common(gateway, call, None, &mut lines);
+                    account
+                        .hit(Outcome { model: model.id, status: 200, usage: Some(usage), content_type, body: &body, ..Outcome::default() })
+                        .await;
                     return Ok(call.respond(200, &lines, Some(body)));
                 }
                 Found::TooOld => visit.forward = "request",
@@ -73,11 +99,16 @@ pub async fn answer(gateway: &Gateway, call: &Call, endpoint: Endpoint, tenant: 
         }
     }
     if steering.only_if_cached {
+        if account.is_idempotent() {
+            account.release(model.id, 504);
+        }
         let message = "`only-if-cached` was asked, and there is no cached answer to this request.";
         return Err(Error::new(504, "not_cached", message).about("cache-control").final_word());
     }
 
-    let stand_in = model.fallback(&config.models, request.pictures());
+    if let Some(stored) = account.reserve(&wanted).await? {
+        return Ok(again(gateway, call, stored));
+    }
     let question = Question {
         method: "POST",
         target: endpoint.path(),
@@ -89,19 +120,31 @@ pub async fn answer(gateway: &Gateway, call: &Call, endpoint: Endpoint, tenant: 
         }),
         streaming: request.stream(),
     };
-    let reply = ask(config, call, question).await?;
+    let reply = match ask(config, call, question).await {
+        Ok(reply) => reply,
+        Err(error) => {
+            account.release(model.id, error.status);
+            return Err(error);
+        }
+    };
     timing.upstream(reply.elapsed_ms);
     if reply.stood_in {
         // Kept under the name of the model that was asked, it would outlive that model's failure.
         visit.place = None;
     }
-    give(gateway, call, &request, reply, visit, &timing).await
+    give(Giving { gateway, call, caller: &caller, request: &request, visit, timing }, account, reply).await
 }
 
-/// The KV namespace of cached answers.
-pub const CACHE: &str = "CACHE";
-
 const EVENT_STREAM: &str = "text/event-stream; charset=utf-8";
+
+/// The answer that the same call had before.
+fn again(gateway: &Gateway, call: &Call, stored: Stored) -> Answered {
+    let mut lines = Lines::default();
+    lines.add("content-type", &stored.content_type);
+    lines.add("idempotent-replayed", "true");
+    add_common(gateway, call, None, &mut lines);
+    call.respond(stored.status, &lines, Some(stored.body))
+}
 
 async fn read_body(call: &Call) -> Result<Vec<u8>, Error> {
     let kind = call.head.header(ReadHeader::ContentType).unwrap_or_default().to_ascii_lowercase();
@@ -126,80 +169,31 @@ async fn read_body(call: &Call) -> Result<Vec<u8>, Error> {
     }
 }
 
-/// Where the cache stands in a request: the name of its entry, and what `Cache-Status` will say.
-struct CacheVisit {
-    place: Option<CacheKey>,
-    store: Option<u32>,
-    /// Why the request went forward (RFC 9211 section 2.2).
-    forward: &'static str,
-    detail: Option<&'static str>,
-}
-
-impl CacheVisit {
-    fn new(gateway: &Gateway, steering: &Steering, key: impl FnOnce() -> CacheKey) -> Self {
-        let bound = gateway.has_cache();
-        let place = (steering.involved() && bound).then(key);
-        let forward = match (place, steering.read) {
-            (None, _) => "bypass",
-            (Some(_), true) => "miss",
-            (Some(_), false) => "request",
-        };
-        Self { place, store: steering.store, forward, detail: (steering.involved() && !bound).then_some("no-binding") }
-    }
-
-    /// The entry of an answer that is to be stored, under its name.
-    fn entry(&self, form: Form, body: &[u8], now_ms: u64) -> Option<(CacheKey, Vec<u8>, u32)> {
-        let (key, ttl) = self.place.zip(self.store)?;
-        Some((key, Entry { form, stored_ms: now_ms, ttl, body }.encode(), ttl))
-    }
-
-    fn status(&self, stored: bool) -> String {
-        let stored = if stored { "; stored" } else { "" };
-        let detail = self.detail.map(|detail| format!("; detail={detail}")).unwrap_or_default();
-        format!("maya-edge; fwd={}{stored}{detail}", self.forward)
-    }
-}
-
-enum Found {
-    Answer { body: Vec<u8>, age: u32, ttl: u32 },
-    TooOld,
-    Nothing,
-}
-
-/// An entry in the caller's own form.
-fn replayed(bytes: &[u8], request: &CompletionRequest<'_>, max_age: Option<u32>, now_ms: u64) -> Found {
-    let Some(entry) = Entry::decode(bytes) else { return Found::Nothing };
-    let (Some(ttl), age) = (entry.remaining(now_ms), entry.age(now_ms)) else { return Found::Nothing };
-    if max_age.is_some_and(|most| age > most) {
-        return Found::TooOld;
-    }
-    let body = match (entry.form, request.stream()) {
-        (Form::Whole, false) => (judge(entry.body) == Quality::Keepable).then(|| entry.body.to_vec()),
-        (Form::Stream, true) => Some(replay::stream(entry.body, request.include_usage())),
-        (Form::Whole, true) => replay::whole_to_stream(entry.body, request.endpoint()),
-        (Form::Stream, false) => replay::stream_to_whole(entry.body, request.endpoint()),
-    };
-    body.map_or(Found::Nothing, |body| Found::Answer { body, age, ttl })
+/// What an answer is given with.
+struct Giving<'a> {
+    gateway: &'a Gateway,
+    call: &'a Call,
+    caller: &'a Caller,
+    request: &'a CompletionRequest<'a>,
+    visit: Visit,
+    timing: Timing,
 }
 
 /// Gives the caller what Cerebras said, and keeps what may be kept once it has gone out.
-async fn give(
-    gateway: &Gateway,
-    call: &Call,
-    request: &CompletionRequest<'_>,
-    reply: Reply<'_>,
-    visit: CacheVisit,
-    timing: &Timing,
-) -> Result<Answered, Error> {
+async fn give(giving: Giving<'_>, mut account: Account<'_>, reply: Reply<'_>) -> Result<Answered, Error> {
+    let Giving { gateway, call, request, visit, timing, .. } = &giving;
     let Reply { arrival, model, attempts, overtaken, .. } = reply;
     let status = arrival.status;
-    let quality = if status != 200 || arrival.is_stream { Quality::Passing } else { judge(&arrival.body) };
+    let (quality, usage) = if status != 200 || arrival.is_stream { (Quality::Passing, None) } else { judged(&arrival.body) };
     let answers = status == 200 && quality != Quality::Unreadable && arrival.is_stream == request.stream();
-    if !answers && status < 400 {
-        return Err(error::upstream::unreadable());
+    if !answers {
+        account.release(model, if status < 400 { 502 } else { status });
+        if status < 400 {
+            return Err(error::upstream::unreadable());
+        }
     }
     let entry = match quality {
-        Quality::Keepable if visit.store.is_some() => visit.entry(Form::Whole, &arrival.body, call.now_ms()),
+        Quality::Keepable if visit.store.is_some() => visit.entry(Form::Whole, &arrival.body, usage, call.now_ms()),
         _ => None,
     };
 
@@ -209,25 +203,37 @@ async fn give(
     lines.add("x-maya-model", model);
     lines.add("x-maya-attempts", &attempts.to_string());
     lines.add("server-timing", &timing.header());
+    account.say(&mut lines);
     add_common(gateway, call, answer::request_id(&arrival), &mut lines);
 
     if status >= 400 {
         let body = answer::error_body(&arrival)?.into_owned();
         return Ok(if overtaken { call.pass_earlier(status, &lines, body) } else { call.pass(status, &lines, Some(body)) });
     }
+    let content_type = arrival.content_type.as_str();
     if arrival.is_stream {
         let (answered, relayed) = call.relay(status, &lines).await;
-        finish_stream(gateway, call, request, &relayed, &visit).await;
+        finish_stream(&giving, &mut account, Outcome { model, status, content_type, ..Outcome::default() }, &relayed).await;
         return Ok(answered);
     }
+    let estimate = Usage { prompt_tokens: request.input_tokens(), completion_tokens: sse::spelled_tokens(&arrival.body) };
+    account.settle(Outcome { model, status, usage, estimate, content_type, body: &arrival.body }).await;
     let answered = call.pass(status, &lines, None);
-    keep(call, entry).await;
+    keep(&giving, entry).await;
     Ok(answered)
 }
 
 /// What follows a relayed stream: an error frame when it broke off, the end, and the cache entry when it is one to keep.
-async fn finish_stream(gateway: &Gateway, call: &Call, request: &CompletionRequest<'_>, relayed: &Arrival, visit: &CacheVisit) {
+async fn finish_stream(giving: &Giving<'_>, account: &mut Account<'_>, outcome: Outcome<'_>, relayed: &Arrival) {
+    let Giving { gateway, call, request, visit, .. } = giving;
     let ending = sse::ending(&relayed.body, request.choices());
+    if ending.whole {
+        account.settle(Outcome { usage: ending.usage, body: &relayed.body, ..outcome }).await;
+    } else {
+        // Nobody may take half an answer for the answer to the same call, so it is settled without its body.
+        let estimate = Usage { prompt_tokens: request.input_tokens(), completion_tokens: sse::spelled_tokens(&relayed.body) };
+        account.settle_broken(Outcome { usage: ending.usage, estimate, ..outcome });
+    }
     if ending.unterminated {
         return call.end(Some(b"\n\n".to_vec()), false).await;
     }
@@ -246,14 +252,15 @@ async fn finish_stream(gateway: &Gateway, call: &Call, request: &CompletionReque
     // Whether every choice is one to keep is told by the whole answer that the stream spelled.
     let whole = replay::stream_to_whole(&relayed.body, request.endpoint());
     if whole.is_some_and(|whole| judge(&whole) == Quality::Keepable) {
-        keep(call, visit.entry(Form::Stream, &relayed.body, call.now_ms())).await;
+        keep(giving, visit.entry(Form::Stream, &relayed.body, ending.usage, call.now_ms())).await;
     }
 }
 
 /// Stores an entry. The answer has gone out, so a failure is told to the operator alone.
-async fn keep(call: &Call, entry: Option<(CacheKey, Vec<u8>, u32)>) {
-    if let Some((key, entry, ttl)) = entry
-        && call.keep(CACHE, &key.name(), entry, Some(ttl)).await.is_err()
+async fn keep(giving: &Giving<'_>, entry: Option<(CacheKey, Vec<u8>, u32)>) {
+    let Giving { call, caller, .. } = giving;
+    if let (Some((key, entry, ttl)), Some(sealing)) = (entry, caller.sealing())
+        && call.keep_sealed(CACHE, &key.name(), entry, ttl, sealing).await.is_err()
     {
         call.log_failure("cache", "write");
     }

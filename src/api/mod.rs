@@ -13,10 +13,12 @@ use route::{Resource, Route};
 
 /// Answers a request, whatever it is.
 pub async fn answer(gateway: &Gateway, call: &Call) -> Answered {
-    match dispatch(gateway, call).await {
+    let answered = match dispatch(gateway, call).await {
         Ok(answered) => answered,
         Err(error) => refuse(gateway, call, &error),
-    }
+    };
+    gateway.outbox.deliver(call).await;
+    answered
 }
 
 async fn dispatch(gateway: &Gateway, call: &Call) -> Result<Answered, Error> {
@@ -30,9 +32,8 @@ async fn dispatch(gateway: &Gateway, call: &Call) -> Result<Answered, Error> {
         return Ok(call.respond(204, &lines, None));
     }
     if !resource.methods().split(", ").any(|known| known == method) {
-        let mut error = Error::new(405, "method_not_allowed", format!("{method} is not known here. Use {}.", resource.methods()));
-        error.allow = Some(resource.methods());
-        return Err(error.final_word());
+        let error = Error::new(405, "method_not_allowed", format!("{method} is not known here. Use {}.", resource.methods()));
+        return Err(error.final_word().with("allow", resource.methods().to_owned()));
     }
     match resource {
         // SDKs call this while a client is constructed, one of them blocking, and before there is a key: the answer is at once.
@@ -90,8 +91,8 @@ fn refuse(gateway: &Gateway, call: &Call, error: &Error) -> Answered {
     if let Some(retry) = error.retry {
         lines.add("x-should-retry", if retry { "true" } else { "false" });
     }
-    if let Some(methods) = error.allow {
-        lines.add("allow", methods);
+    for (name, value) in &error.headers {
+        lines.add(name, value);
     }
     if error.status == 401 {
         // RFC 9110 section 11.6.1 asks for it.

@@ -3,7 +3,7 @@
 use super::add_common;
 use super::route::ModelTarget;
 use crate::Gateway;
-use crate::admission;
+use crate::admission::{self, record::Scope};
 use crate::boundary::{Answered, Call};
 use crate::cloud::answer;
 use crate::cloud::call::{Question, ask};
@@ -25,7 +25,7 @@ pub async fn answer(
     let config = gateway.config()?;
     // The catalogue is public at Cerebras too; everything else is asked for with the gateway's own key.
     if !target.public || config.keys.is_empty() {
-        admission::admit(config, &call.head, tenant)?;
+        admission::admit(gateway, call, Scope::Models, tenant).await?;
     }
     let mut path = if target.public { "/public/v1/models" } else { "/v1/models" }.to_owned();
     if let Some(name) = &target.name {

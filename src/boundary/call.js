@@ -17,6 +17,7 @@ const ARRIVED = 0;
 const LOST = 1;
 const FIRST_BYTE_LATE = 2;
 const TOTAL_LATE = 3;
+const GONE = 4;
 
 const NOTHING = new Uint8Array(0);
 
@@ -59,6 +60,53 @@ function joined(chunks) {
   return whole;
 }
 
+/** Keys for AES-GCM by their ids in hexadecimal digits, imported once an isolate. */
+const cipherKeys = new Map();
+const encoder = new TextEncoder();
+
+/** A seal: eight bytes that name the key, and the key. */
+const SEAL = 40;
+const SEAL_ID = 8;
+const IV = 12;
+/** The first byte of what is encrypted: the layout `id, initialization vector, ciphertext and tag` behind it. */
+const LAYOUT = 1;
+
+async function cipher(seal, context, iv) {
+  const id = Array.from(seal.subarray(0, SEAL_ID), (byte) => byte.toString(16).padStart(2, "0")).join("");
+  let key = cipherKeys.get(id);
+  if (key === undefined) {
+    key = await crypto.subtle.importKey("raw", seal.subarray(SEAL_ID), "AES-GCM", false, ["encrypt", "decrypt"]);
+    // Tenants come and go, and each erasure makes a new key.
+    if (cipherKeys.size >= 1000) cipherKeys.clear();
+    cipherKeys.set(id, key);
+  }
+  return [{ name: "AES-GCM", iv, additionalData: encoder.encode(`${context}\n${id}`) }, key];
+}
+
+async function sealed(value, seal, context) {
+  const iv = crypto.getRandomValues(new Uint8Array(IV));
+  const [algorithm, key] = await cipher(seal, context, iv);
+  const secret = new Uint8Array(await crypto.subtle.encrypt(algorithm, key, value));
+  const stored = new Uint8Array(1 + SEAL_ID + IV + secret.byteLength);
+  stored[0] = LAYOUT;
+  stored.set(seal.subarray(0, SEAL_ID), 1);
+  stored.set(iv, 1 + SEAL_ID);
+  stored.set(secret, 1 + SEAL_ID + IV);
+  return stored;
+}
+
+/** What was encrypted under one of the seals; null when it was not, or when the tag does not fit. */
+async function opened(value, seals, context) {
+  const stored = new Uint8Array(value);
+  for (let at = 0; at < seals.byteLength && stored[0] === LAYOUT; at += SEAL) {
+    const seal = seals.subarray(at, at + SEAL);
+    if (!seal.subarray(0, SEAL_ID).every((byte, place) => byte === stored[1 + place])) continue;
+    const [algorithm, key] = await cipher(seal, context, stored.subarray(1 + SEAL_ID, 1 + SEAL_ID + IV));
+    return await crypto.subtle.decrypt(algorithm, key, stored.subarray(1 + SEAL_ID + IV)).catch(() => null);
+  }
+  return null;
+}
+
 /**
  * The namespace's part in a jurisdiction. The local runtime has none, and says so in these words; where there are jurisdictions, no
  * failure leads around them.
@@ -84,7 +132,6 @@ export class Call {
     this.answer = answer;
     this.resume = resume;
     this.slot = 0;
-    this.relaying = false;
     this.controller = null;
     this.ending = LOST;
     this.body = null;
@@ -92,10 +139,17 @@ export class Call {
     this.earlier = null;
     this.whole = null;
     this.stream = null;
-    // A caller that goes away takes everything that waits with it. What is relayed is cut instead, and then comes to its end.
+    this.gone = false;
+    this.known = false;
+    this.step = null;
+    // A caller that goes away takes everything that waits with it. Only what its tenant's ledger knows of comes to its end, cut short,
+    // so that the ledger hears of that too.
     request.signal.onabort = () => {
+      this.gone = true;
       this.controller?.abort();
-      if (!this.relaying) {
+      if (this.known) {
+        context.waitUntil(this.step);
+      } else {
         this.body = null;
         forget(this.slot);
       }
@@ -176,6 +230,10 @@ export class Call {
    * bytes when an event stream is wanted and comes, else the whole). Both deadlines are in ms from now.
    */
   async send(slot, method, url, headers, body, streaming, firstByteMs, totalMs) {
+    if (this.gone) {
+      this.resume(slot, `${GONE}\n0\n`, NOTHING);
+      return;
+    }
     const started = Date.now();
     if (body !== undefined) this.body = body;
     this.whole = null;
@@ -215,7 +273,7 @@ export class Call {
       this.waiting = false;
     } catch {
       clearTimeout(this.timer);
-      this.resume(slot, `${this.ending}\n${Date.now() - started}\n`, NOTHING);
+      this.resume(slot, `${this.gone ? GONE : this.ending}\n${Date.now() - started}\n`, NOTHING);
       return;
     }
     const form = this.stream === null ? "whole" : "stream";
@@ -260,7 +318,7 @@ export class Call {
     this.writable = writable;
     this.answer(new Response(readable, { status, headers: { ...towardsCaller, ...this.passing, ...record(headers) } }));
     // What is kept at work after the answer is not ended with its caller.
-    this.relaying = true;
+    this.known = true;
     const chunks = [this.first];
     let ending = ARRIVED;
     try {
@@ -272,7 +330,7 @@ export class Call {
       // All of it lies ready now, and the runtime gathers it in one step.
       chunks.push(new Uint8Array(await new Response(toGateway).arrayBuffer()));
     } catch {
-      ending = this.ending;
+      ending = this.gone ? GONE : this.ending;
       // Whoever failed, caller or upstream: nobody needs more of the stream than what had come, which tells where it was cut.
       this.controller.abort();
       await collect(toGateway, chunks).catch(() => {});
@@ -293,12 +351,16 @@ export class Call {
     this.resume(slot, "", NOTHING);
   }
 
-  /** A value of a KV namespace, which may be so many seconds old: "found", "missing" or "failed". */
-  async look(slot, namespace, key, cacheTtl) {
+  /**
+   * A value of a KV namespace, which may be so many seconds old: "found", "missing" or "failed". With `seals`, what is found was
+   * encrypted under one of them for this context; what was not, or is damaged, is missing.
+   */
+  async look(slot, namespace, key, cacheTtl, seals, context) {
     let said = "failed";
     let value = null;
     try {
       value = await this.env[namespace].get(key, { type: "arrayBuffer", cacheTtl });
+      if (value !== null && seals !== undefined) value = await opened(value, seals, `${context}\n${key}`);
       said = value === null ? "missing" : "found";
     } catch {
       // Said: "failed".
@@ -306,10 +368,11 @@ export class Call {
     this.resume(slot, said, value === null ? NOTHING : new Uint8Array(value));
   }
 
-  /** Stores a value for `ttl` seconds, or for good: "kept" or "failed". */
-  async keep(slot, namespace, key, value, ttl) {
+  /** Stores a value for `ttl` seconds, or for good, encrypted when there is a seal: "kept" or "failed". */
+  async keep(slot, namespace, key, value, ttl, seal, context) {
     let said = "kept";
     try {
+      if (seal !== undefined) value = await sealed(value, seal, `${context}\n${key}`);
       await this.env[namespace].put(key, value, { expirationTtl: ttl });
     } catch {
       said = "failed";
@@ -317,8 +380,21 @@ export class Call {
     this.resume(slot, said, NOTHING);
   }
 
+  /** Encrypts a value, or opens one that was encrypted: its bytes, or none. */
+  async seal(slot, value, seals, context, open) {
+    let bytes = NOTHING;
+    try {
+      const made = open ? await opened(value, seals, context) : await sealed(value, seals, context);
+      if (made !== null) bytes = new Uint8Array(made);
+    } catch {
+      // Said by no bytes.
+    }
+    this.resume(slot, "", bytes);
+  }
+
   /** Asks the ledger of a tenant, in its jurisdiction if it has one: "said", a line end and the reply; or "failed". */
   async ledger(slot, tenant, jurisdiction, message, bytes) {
+    this.known = true;
     let said = "failed";
     let given = NOTHING;
     try {
@@ -345,8 +421,9 @@ export class Call {
   }
 
   /** Waits. */
-  pause(slot, ms) {
-    setTimeout(() => this.resume(slot, "", NOTHING), ms);
+  async pause(slot, ms) {
+    await new Promise((over) => setTimeout(over, ms));
+    this.resume(slot, "", NOTHING);
   }
 
   now() {
@@ -376,6 +453,14 @@ export class Call {
 for (const name of ["relay", "end", "keep", "ledger"]) {
   const step = Call.prototype[name];
   Call.prototype[name] = function (...given) {
-    this.context.waitUntil(step.apply(this, given));
+    this.step = step.apply(this, given);
+    this.context.waitUntil(this.step);
+  };
+}
+// What may go on without its caller, if the ledger knows of it.
+for (const name of ["send", "pause", "seal"]) {
+  const step = Call.prototype[name];
+  Call.prototype[name] = function (...given) {
+    this.step = step.apply(this, given);
   };
 }

@@ -10,6 +10,7 @@ use task::{Brought, Inbox};
 use wasm_bindgen::prelude::*;
 
 use crate::admission::record::Region;
+use crate::cache::seal::Seals;
 use crate::ledger::message::Message;
 use crate::protocol::headers::{Lines, PASSING_DOWN, READ_DOWN};
 
@@ -52,9 +53,12 @@ extern "C" {
     #[wasm_bindgen(method)]
     fn end(this: &JsCall, slot: u32, frame: Option<Vec<u8>>, cut: bool);
     #[wasm_bindgen(method)]
-    fn look(this: &JsCall, slot: u32, namespace: &str, key: &str, cache_ttl: Option<u32>);
+    fn look(this: &JsCall, slot: u32, namespace: &str, key: &str, cache_ttl: Option<u32>, seals: Option<&[u8]>, context: &str);
     #[wasm_bindgen(method)]
-    fn keep(this: &JsCall, slot: u32, namespace: &str, key: &str, value: Vec<u8>, ttl: Option<u32>);
+    #[allow(clippy::too_many_arguments, reason = "as for `send`")]
+    fn keep(this: &JsCall, slot: u32, namespace: &str, key: &str, value: Vec<u8>, ttl: Option<u32>, seal: Option<&[u8]>, context: &str);
+    #[wasm_bindgen(method)]
+    fn seal(this: &JsCall, slot: u32, value: Vec<u8>, seals: &[u8], context: &str, open: bool);
     #[wasm_bindgen(method)]
     fn ledger(this: &JsCall, slot: u32, tenant: &str, jurisdiction: Option<&str>, message: &str, bytes: Vec<u8>);
     #[wasm_bindgen(method)]
@@ -94,11 +98,14 @@ pub enum ReadHeader {
     QueueThreshold,
     VersionPatch,
     Integration,
+    IdempotencyKey,
+    Gpc,
+    Address,
 }
 
 const READ_HEADERS: &str = "authorization\ncontent-type\ncontent-encoding\ncache-control\ncf-aig-skip-cache\ncf-aig-cache-ttl\n\
 cf-aig-cache-key\nx-request-id\ntraceparent\ntracestate\norigin\naccess-control-request-method\naccess-control-request-headers\n\
-queue_threshold\nx-cerebras-version-patch\nx-cerebras-3rd-party-integration";
+queue_threshold\nx-cerebras-version-patch\nx-cerebras-3rd-party-integration\nidempotency-key\nsec-gpc\ncf-connecting-ip";
 
 /// How many lines stand before the headers: time, method, address.
 const LINES_BEFORE: usize = 3;
@@ -158,6 +165,8 @@ pub enum Failure {
     FirstByteLate,
     /// The whole did not come in time.
     TotalLate,
+    /// The caller has gone away.
+    Gone,
 }
 
 fn failure(number: &str) -> Option<Failure> {
@@ -165,6 +174,7 @@ fn failure(number: &str) -> Option<Failure> {
         "0" => None,
         "2" => Some(Failure::FirstByteLate),
         "3" => Some(Failure::TotalLate),
+        "4" => Some(Failure::Gone),
         _ => Some(Failure::Lost),
     }
 }
@@ -302,7 +312,20 @@ impl Call {
     /// # Errors
     /// KV's own failure.
     pub async fn look(&self, namespace: &str, key: &str, cache_ttl: Option<u32>) -> Result<Option<Vec<u8>>, KvFailure> {
-        self.js.look(self.inbox.slot(), namespace, key, cache_ttl);
+        self.js.look(self.inbox.slot(), namespace, key, cache_ttl, None, "");
+        self.looked().await
+    }
+
+    /// As [`Self::look`], for what was stored by [`Self::keep_sealed`]. What no seal opens is not there.
+    ///
+    /// # Errors
+    /// KV's own failure.
+    pub async fn look_sealed(&self, namespace: &str, key: &str, sealing: Sealing<'_>) -> Result<Option<Vec<u8>>, KvFailure> {
+        self.js.look(self.inbox.slot(), namespace, key, None, Some(sealing.seals.all()), sealing.context);
+        self.looked().await
+    }
+
+    async fn looked(&self) -> Result<Option<Vec<u8>>, KvFailure> {
         let Brought { text, bytes } = self.inbox.next().await;
         match text.as_str() {
             "found" => Ok(Some(bytes)),
@@ -316,8 +339,33 @@ impl Call {
     /// # Errors
     /// KV's own failure, its limit of one write a second and key among them.
     pub async fn keep(&self, namespace: &str, key: &str, value: Vec<u8>, ttl: Option<u32>) -> Result<(), KvFailure> {
-        self.js.keep(self.inbox.slot(), namespace, key, value, ttl);
+        self.js.keep(self.inbox.slot(), namespace, key, value, ttl, None, "");
+        self.kept().await
+    }
+
+    /// As [`Self::keep`], encrypted.
+    ///
+    /// # Errors
+    /// KV's own failure.
+    pub async fn keep_sealed(&self, namespace: &str, key: &str, value: Vec<u8>, ttl: u32, sealing: Sealing<'_>) -> Result<(), KvFailure> {
+        self.js.keep(self.inbox.slot(), namespace, key, value, Some(ttl), Some(sealing.seals.current()), sealing.context);
+        self.kept().await
+    }
+
+    async fn kept(&self) -> Result<(), KvFailure> {
         if self.inbox.next().await.text == "kept" { Ok(()) } else { Err(KvFailure) }
+    }
+
+    /// Encrypts a value that is not empty; `None` when the runtime failed.
+    pub async fn seal(&self, value: Vec<u8>, sealing: Sealing<'_>) -> Option<Vec<u8>> {
+        self.js.seal(self.inbox.slot(), value, sealing.seals.current(), sealing.context, false);
+        Some(self.inbox.next().await.bytes).filter(|bytes| !bytes.is_empty())
+    }
+
+    /// Opens what [`Self::seal`] has encrypted; `None` when no seal opens it.
+    pub async fn unseal(&self, value: Vec<u8>, sealing: Sealing<'_>) -> Option<Vec<u8>> {
+        self.js.seal(self.inbox.slot(), value, sealing.seals.all(), sealing.context, true);
+        Some(self.inbox.next().await.bytes).filter(|bytes| !bytes.is_empty())
     }
 
     /// Asks the ledger of a tenant. May follow an answer.
@@ -392,6 +440,15 @@ pub fn prepare(js: &JsCall, caller: &Lines, upstream: &Lines) {
 /// Whether a name is bound to something.
 pub fn binds(js: &JsCall, name: &str) -> bool {
     js.binds(name)
+}
+
+/// With which keys, and as what, a value is encrypted: it cannot be opened as another.
+#[derive(Clone, Copy, Debug)]
+pub struct Sealing<'a> {
+    /// The keys.
+    pub seals: &'a Seals,
+    /// Whose it is (the tenant): authenticated with the value.
+    pub context: &'a str,
 }
 
 /// A body that could not be read to its end.

@@ -13,7 +13,7 @@ use crate::protocol::json::{Kind, Value};
 use crate::protocol::request::{CompletionRequest, Endpoint};
 
 /// Body fields that do not change what the answer is.
-const NOT_MEANING: [&str; 3] = ["stream", "stream_options", "user"];
+const NOT_MEANING: [&str; 4] = ["stream", "stream_options", "user", "store"];
 
 /// Changed when what is hashed, or how, changes: entries under an older layout are then never read.
 const LAYOUT: &[u8] = b"maya-edge key 1";

@@ -1,6 +1,7 @@
 //! How a caller steers the cache: the standard `Cache-Control` of a request (RFC 9111 section 5.2.1) and the three headers of
 //! Cloudflare's AI Gateway.
 
+use crate::admission::record::CachePolicy;
 use crate::boundary::{Head, ReadHeader};
 use crate::config::{CacheMode, Config, LONGEST_TTL, SHORTEST_TTL};
 use crate::error::Error;
@@ -26,11 +27,12 @@ impl Steering {
         self.read || self.store.is_some() || self.only_if_cached
     }
 
-    /// Reads the headers of a request that is, or is not, deterministic by its own word.
+    /// Reads the headers of a request that is, or is not, deterministic by its own word. `policy` is the caller's own, where it has one.
     ///
     /// # Errors
     /// 400 for a number that is none, or a key that is too long.
-    pub fn read(config: &Config, head: &Head, deterministic: bool) -> Result<Self, Error> {
+    pub fn read(config: &Config, policy: &CachePolicy, head: &Head, deterministic: bool) -> Result<Self, Error> {
+        let mode = policy.mode.unwrap_or(config.cache_mode);
         let mut directives = Directives::default();
         if let Some(value) = head.header(ReadHeader::CacheControl) {
             directives.read(value)?;
@@ -41,13 +43,15 @@ impl Steering {
         if chosen_key.as_ref().is_some_and(|key| key.len() > 512) {
             return Err(Error::invalid("wrong_value", "cf-aig-cache-key", "`cf-aig-cache-key` is longer than 512 bytes."));
         }
-        if config.cache_mode == CacheMode::Off {
+        if mode == CacheMode::Off {
             return Ok(Self { only_if_cached: directives.only_if_cached, ..Self::default() });
         }
         let asked =
             directives.max_age.is_some_and(|age| age > 0) || chosen_ttl.is_some() || chosen_key.is_some() || directives.only_if_cached;
-        let wanted = deterministic || asked || config.cache_mode == CacheMode::Always;
-        let ttl = chosen_ttl.or(if deterministic { None } else { directives.max_age }).unwrap_or(config.cache_ttl);
+        let wanted = deterministic || asked || mode == CacheMode::Always;
+        let ttl = chosen_ttl
+            .or(if deterministic { None } else { directives.max_age })
+            .unwrap_or_else(|| policy.ttl.map_or(config.cache_ttl, |ttl| u32::try_from(ttl.seconds()).unwrap_or(u32::MAX)));
         let kept = wanted && !directives.no_store && !skip;
         Ok(Self {
             read: kept && !directives.no_cache && directives.max_age != Some(0),

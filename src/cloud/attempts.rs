@@ -18,7 +18,8 @@ impl Outcome {
         if matches!(status, 500 | 502 | 503) { Self::Passing } else { Self::Final }
     }
 
-    /// Of an attempt that did not come back. One that came too late is not repeated: its time is spent.
+    /// Of an attempt that did not come back. One that came too late is not repeated: its time is spent. Nor is one
+    /// whose caller has gone.
     pub fn of_failure(failure: Failure) -> Self {
         if failure == Failure::Lost { Self::Passing } else { Self::Final }
     }

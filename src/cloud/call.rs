@@ -93,6 +93,7 @@ pub async fn ask<'m>(config: &Config, call: &Call, question: Question<'m>) -> Re
 pub fn failed(config: &Config, failure: Failure) -> Error {
     match failure {
         Failure::Lost => error::upstream::unreachable(),
+        Failure::Gone => error::upstream::nobody(),
         Failure::FirstByteLate => error::upstream::timeout(true, config.first_byte_ms),
         Failure::TotalLate => error::upstream::timeout(false, config.total_ms),
     }

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use super::json::{Document, Kind, Value};
 use super::sse;
+use super::usage::Usage;
 
 /// The finish reasons of an answer that is complete in itself: not cut by a length, not filtered.
 const COMPLETE: [&str; 2] = ["stop", "tool_calls"];
@@ -21,8 +22,18 @@ pub enum Quality {
 
 /// Judges a whole answer.
 pub fn judge(body: &[u8]) -> Quality {
-    let Ok(document) = Document::read(body) else { return Quality::Unreadable };
-    let root = document.root();
+    judged(body).0
+}
+
+/// Judges a whole answer, and reads what it says that it used.
+pub fn judged(body: &[u8]) -> (Quality, Option<Usage>) {
+    match Document::read(body) {
+        Ok(document) => (quality(document.root()), Usage::within(document.root())),
+        Err(_) => (Quality::Unreadable, None),
+    }
+}
+
+fn quality(root: Value<'_>) -> Quality {
     if root.kind() != Kind::Object {
         return Quality::Unreadable;
     }

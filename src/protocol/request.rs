@@ -107,12 +107,23 @@ pub struct CompletionRequest<'t> {
     pictures: bool,
     choices: usize,
     extra_body: bool,
+    user: Option<String>,
+    consent: Option<Consent>,
+}
+
+/// The caller's `store`, which is for the gateway alone: Cerebras refuses it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Consent {
+    store: bool,
+    /// The member, with the comma that goes with it.
+    span: Range<usize>,
 }
 
 /// Whether the caller bounds the answer's length.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Cap {
-    Given,
+    /// In tokens; none for the model's own limit.
+    Given(Option<u64>),
     Absent,
     /// `"max_completion_tokens": null` means the same as no field, but a second one beside it would be a duplicate.
     Null(Range<usize>),
@@ -149,7 +160,7 @@ impl<'t> CompletionRequest<'t> {
             } else if key.is("max_completion_tokens") || key.is("max_tokens") {
                 check_cap(key, value)?;
                 if !value.is_null() {
-                    fields.cap_given = true;
+                    fields.cap_given = Some(value.number().and_then(|tokens| tokens.parse().ok()));
                 } else if key.is(endpoint.cap_field()) {
                     fields.cap_null = Some(value.span());
                 }
@@ -157,6 +168,10 @@ impl<'t> CompletionRequest<'t> {
                 fields.extra_body = true;
             } else if key.is("user") {
                 optional(value, Kind::String, "user")?;
+                fields.user = value.text().map(Cow::into_owned).filter(|user| !user.is_empty());
+            } else if key.is("store") {
+                optional(value, Kind::Bool, "store")?;
+                fields.consent = Some(Consent { store: value.boolean() != Some(false), span: member_span(&document, key, value) });
             } else {
                 refuse_look_alike(key, &KNOWN_FIELDS, "")?;
             }
@@ -201,7 +216,7 @@ impl<'t> CompletionRequest<'t> {
         let prompts = fields.input.filter(|_| endpoint == Endpoint::Text).map_or(1, prompt_count);
         let seeded = fields.seed.is_some_and(|seed| !seed.is_null());
         let cap = match fields.cap_null {
-            _ if fields.cap_given => Cap::Given,
+            _ if fields.cap_given.is_some() => Cap::Given(fields.cap_given.flatten()),
             Some(span) => Cap::Null(span),
             None => Cap::Absent,
         };
@@ -217,6 +232,8 @@ impl<'t> CompletionRequest<'t> {
             pictures,
             choices: n.saturating_mul(prompts),
             extra_body: fields.extra_body,
+            user: fields.user,
+            consent: fields.consent,
             document,
         })
     }
@@ -258,7 +275,37 @@ impl<'t> CompletionRequest<'t> {
 
     /// Whether the caller leaves the answer's length open, so that the gateway adds its cap.
     pub fn lacks_cap(&self) -> bool {
-        self.cap != Cap::Given
+        !matches!(self.cap, Cap::Given(_))
+    }
+
+    /// The end user that the caller names.
+    pub fn user(&self) -> Option<&str> {
+        self.user.as_deref()
+    }
+
+    /// Whether the caller lets the call be kept (`store` is not false).
+    pub fn may_be_stored(&self) -> bool {
+        self.consent.as_ref().is_none_or(|consent| consent.store)
+    }
+
+    /// About how many tokens the model reads: a third of the body's bytes, which is more than most texts have, and a picture's worth
+    /// for each picture, whose bytes tell nothing. Cerebras, too, counts an estimate before a call and the truth after it.
+    pub fn input_tokens(&self) -> u64 {
+        let (pictures, bytes) = picture_bytes(self.root().get(self.endpoint.input_field()));
+        let text = u64::try_from(self.document.text().len().saturating_sub(bytes)).unwrap_or(u64::MAX);
+        (text / 3).saturating_add(pictures.saturating_mul(PICTURE_TOKENS))
+    }
+
+    /// The most tokens that all choices together can have; `cap` is what the gateway adds when the caller gives none, `most` the
+    /// model's own limit.
+    pub fn output_tokens(&self, cap: u32, most: Option<u32>) -> u64 {
+        let limit = u64::from(most.unwrap_or(cap));
+        let one = match self.cap {
+            Cap::Given(Some(tokens)) => tokens.min(most.map_or(u64::MAX, u64::from)),
+            Cap::Given(None) => limit,
+            Cap::Absent | Cap::Null(_) => u64::from(cap),
+        };
+        one.saturating_mul(u64::try_from(self.choices).unwrap_or(u64::MAX))
     }
 
     /// The whole body as read.
@@ -282,13 +329,16 @@ impl<'t> CompletionRequest<'t> {
         Ok(Some(format!("{{{}}}", members.join(",")).into_bytes()))
     }
 
-    /// The body for Cerebras when it differs from the caller's: another model's name, and the cap when the caller gave none. Every
-    /// other byte stays. `None` when nothing changes.
+    /// The body for Cerebras when it differs from the caller's: another model's name, the cap when the caller gave none, and no
+    /// `store`. Every other byte stays. `None` when nothing changes.
     pub fn rewritten(&self, model: &str, added_cap: Option<u32>) -> Option<Vec<u8>> {
         let text = self.document.text();
-        let mut edits: Vec<(Range<usize>, String)> = Vec::with_capacity(2);
+        let mut edits: Vec<(Range<usize>, String)> = Vec::with_capacity(3);
         if model != self.model {
             edits.push((self.model_span.clone(), serde_json::Value::from(model).to_string()));
+        }
+        if let Some(consent) = &self.consent {
+            edits.push((consent.span.clone(), String::new()));
         }
         match (&self.cap, added_cap) {
             (Cap::Absent, Some(cap)) => {
@@ -325,8 +375,32 @@ struct Fields<'d> {
     seed: Option<Value<'d>>,
     n: Option<Value<'d>>,
     extra_body: bool,
-    cap_given: bool,
+    cap_given: Option<Option<u64>>,
+    user: Option<String>,
+    consent: Option<Consent>,
     cap_null: Option<Range<usize>>,
+}
+
+/// A generous estimate of what a picture is to a model that sees.
+const PICTURE_TOKENS: u64 = 2000;
+
+/// How many pictures messages hold, and in how many bytes of the body.
+fn picture_bytes(input: Option<Value<'_>>) -> (u64, usize) {
+    let parts = input.into_iter().flat_map(Value::elements).filter_map(|message| message.get("content")).flat_map(Value::elements);
+    let pictures = parts.filter(|part| part.get("type").is_some_and(|kind| kind.is("image_url") || kind.is("image")));
+    pictures.fold((0, 0), |(count, bytes), part| (count.saturating_add(1), bytes.saturating_add(part.raw().len())))
+}
+
+/// Where a member stands, with one comma beside it, so that what is left without it is JSON.
+fn member_span(document: &Document<'_>, key: Value<'_>, value: Value<'_>) -> Range<usize> {
+    let (text, start, end) = (document.text(), key.span().start, value.span().end);
+    let after = text.get(end..).unwrap_or_default();
+    let rest = after.trim_ascii_start();
+    if rest.starts_with(',') {
+        return start..end.saturating_add(after.len().saturating_sub(rest.len())).saturating_add(1);
+    }
+    let before = text.get(..start).unwrap_or_default().trim_ascii_end();
+    before.strip_suffix(',').map_or(start, str::len)..end
 }
 
 /// `prompt` is one text, one list of tokens, or a list of either.

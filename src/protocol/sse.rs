@@ -9,6 +9,7 @@ use std::borrow::Cow;
 use serde::de::IgnoredAny;
 
 use super::json::{Document, Kind, Value};
+use super::usage::Usage;
 
 /// The data of the last event of a whole stream.
 const DONE: &[u8] = b"[DONE]";
@@ -92,6 +93,8 @@ pub struct Ending {
     pub unterminated: bool,
     /// `[DONE]` came, whatever it came behind.
     pub done: bool,
+    /// What the stream says that it used.
+    pub usage: Option<Usage>,
 }
 
 /// Reads the end of a stream: a handful of events from behind, so that the cost does not grow with the stream.
@@ -104,6 +107,7 @@ pub fn ending(stream: &[u8], choices: usize) -> Ending {
         return Ending::default();
     }
     let mut done = unterminated;
+    let mut usage = None;
     // The indices of the choices that have come to their end.
     let mut finished: Vec<String> = Vec::new();
     // With several choices a short one may have finished long before the end.
@@ -124,8 +128,9 @@ pub fn ending(stream: &[u8], choices: usize) -> Ending {
         }
         let Ok(chunk) = Document::read(&data) else { break };
         let root = chunk.root();
+        usage = usage.or_else(|| Usage::within(root));
         if is_error(root) {
-            return Ending { told_error: !done, done, ..Ending::default() };
+            return Ending { told_error: !done, done, usage, ..Ending::default() };
         }
         if !done {
             break;
@@ -138,10 +143,24 @@ pub fn ending(stream: &[u8], choices: usize) -> Ending {
             }
         }
         if finished.len() >= choices {
-            return Ending { whole: true, unterminated, done, ..Ending::default() };
+            return Ending { whole: true, unterminated, done, usage, ..Ending::default() };
         }
     }
-    Ending { done, ..Ending::default() }
+    Ending { done, usage, ..Ending::default() }
+}
+
+/// About how many tokens a stream has spelled that broke off before it told: a third of the bytes of its texts and calls.
+pub fn spelled_tokens(stream: &[u8]) -> u64 {
+    let mut bytes = 0_usize;
+    for data in events(stream) {
+        let Ok(chunk) = Document::read(&data) else { continue };
+        for choice in chunk.root().get("choices").into_iter().flat_map(Value::elements) {
+            let said = choice.get("delta").unwrap_or(choice);
+            let parts = ["content", "reasoning", "tool_calls", "text"].into_iter().filter_map(|name| said.get(name));
+            bytes = parts.fold(bytes, |sum, part| sum.saturating_add(part.raw().len()));
+        }
+    }
+    u64::try_from(bytes.div_ceil(3)).unwrap_or(u64::MAX)
 }
 
 /// Whether an object is an error: it has an `error` that says something. What is empty says nothing: clients that test for truth

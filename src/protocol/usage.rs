@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::json::{Document, Value};
+use super::json::Value;
 
 /// Tokens of a call.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,12 +15,7 @@ pub struct Usage {
 
 impl Usage {
     /// From an answer, or from the chunk of a stream that has a finish reason; none when it tells none.
-    pub fn of(body: &[u8]) -> Option<Self> {
-        let document = Document::read(body).ok()?;
-        Self::within(document.root())
-    }
-
-    fn within(root: Value<'_>) -> Option<Self> {
+    pub fn within(root: Value<'_>) -> Option<Self> {
         let usage = root.get("usage")?;
         let count = |name: &str| usage.get(name).and_then(|count| count.raw().parse::<u64>().ok());
         Some(Self { prompt_tokens: count("prompt_tokens")?, completion_tokens: count("completion_tokens")? })

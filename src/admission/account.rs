@@ -1,0 +1,233 @@
+//! One call's account with its tenant's ledger: reserve before the call, tell what became of it after the answer.
+
+use sha2::{Digest, Sha256};
+
+use super::keys::hex;
+use super::reservation::{Wanted, refusal, say_granted};
+use super::{Caller, reservation};
+use crate::Gateway;
+use crate::boundary::{Call, ReadHeader};
+use crate::config::{Config, LedgerFailure};
+use crate::error::Error;
+use crate::ledger::message::{Called, Idempotency, Message, Note, Trace, Word};
+use crate::ledger::price;
+use crate::protocol::headers::{Lines, well_formed_id};
+use crate::protocol::request::CompletionRequest;
+use crate::protocol::usage::Usage;
+
+/// How much longer than its deadline a call may hold what it has reserved, in ms.
+const LEASE_MARGIN_MS: u64 = 30_000;
+
+/// An answer that was given before to the same call.
+#[derive(Debug)]
+pub struct Stored {
+    /// HTTP status.
+    pub status: u16,
+    /// The body's type.
+    pub content_type: String,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+/// What an answer was.
+#[derive(Debug, Default)]
+pub struct Outcome<'a> {
+    /// The model that answered.
+    pub model: &'a str,
+    /// HTTP status.
+    pub status: u16,
+    /// What was used, or saved; estimated when the answer told none.
+    pub usage: Option<Usage>,
+    /// What to assume when the answer told nothing.
+    pub estimate: Usage,
+    /// The body's type.
+    pub content_type: &'a str,
+    /// The whole answer.
+    pub body: &'a [u8],
+}
+
+/// The account of one call.
+pub struct Account<'a> {
+    gateway: &'a Gateway,
+    config: &'a Config,
+    call: &'a Call,
+    caller: &'a Caller,
+    user: Option<&'a str>,
+    /// Whether the call may be kept: its user, its trace, its answer.
+    pub kept: bool,
+    /// The body that the caller sent.
+    body: &'a [u8],
+    reservation: String,
+    word: Option<Word>,
+    idempotency: Option<Idempotency>,
+    /// Whether the call goes on although the ledger could not be asked.
+    unchecked: bool,
+}
+
+impl<'a> Account<'a> {
+    /// Opens an account: nothing is reserved yet.
+    ///
+    /// # Errors
+    /// 400 for an `Idempotency-Key` that cannot be kept: too long, or beside a refusal to be kept.
+    pub fn open(
+        gateway: &'a Gateway,
+        config: &'a Config,
+        call: &'a Call,
+        caller: &'a Caller,
+        request: &'a CompletionRequest<'_>,
+        body: &'a [u8],
+    ) -> Result<Self, Error> {
+        // Global Privacy Control (Sec-GPC: 1) is the browser's word for what `store: false` is the program's for.
+        let kept = request.may_be_stored() && caller.stores() && call.head.header(ReadHeader::Gpc) != Some("1");
+        let path = request.endpoint().path();
+        let idempotency = match call.head.header(ReadHeader::IdempotencyKey) {
+            Some(_) if !kept => {
+                let message = "`Idempotency-Key` asks to keep the answer, and the call asks to keep nothing (`store: false`, `Sec-GPC` or \
+                               the policy of the key). Leave one of them out.";
+                return Err(Error::invalid("idempotency_needs_store", "idempotency-key", message));
+            }
+            Some(_) if caller.tenant.seals.is_none() => {
+                let message =
+                    "What `Idempotency-Key` asks to keep is kept encrypted, and there is no EDGE_SECRET. Set it (`openssl rand -hex 32`).";
+                return Err(Error::new(500, "no_edge_secret", message).about("EDGE_SECRET").final_word());
+            }
+            Some(key) => Some(reservation::idempotency(caller, path, key, body)?),
+            None => None,
+        };
+        let user = caller.end_user(request.user());
+        Ok(Self { gateway, config, call, caller, user, kept, body, reservation: String::new(), word: None, idempotency, unchecked: false })
+    }
+
+    /// Whether the call has to be known to the ledger before anything answers it.
+    pub fn is_idempotent(&self) -> bool {
+        self.idempotency.is_some()
+    }
+
+    /// Reserves, unless that is done. The answer is there when the same call was answered before.
+    ///
+    /// # Errors
+    /// What the ledger refuses, and 503 when it cannot be asked and the operator wants calls refused then.
+    pub async fn reserve(&mut self, wanted: &Wanted<'_>) -> Result<Option<Stored>, Error> {
+        if self.word.is_some() || self.unchecked {
+            return Ok(None);
+        }
+        let lease_ms = u64::from(self.config.total_ms).saturating_add(LEASE_MARGIN_MS);
+        let id = self.gateway.lease(self.call);
+        let reserve = wanted.reserve(id.clone(), self.idempotency.clone(), lease_ms);
+        let asked = if self.gateway.binds.ledger {
+            self.call.ledger::<Word>(self.caller.tenant_name(), self.caller.region(), &Message::Reserve(reserve), Vec::new()).await
+        } else {
+            Err(crate::boundary::LedgerFailure)
+        };
+        let (word, bytes) = match (asked, self.config.ledger_failure) {
+            (Ok(said), _) => said,
+            (Err(_), LedgerFailure::Allow) => {
+                self.call.log_failure("ledger", "reserve: let through");
+                self.unchecked = true;
+                return Ok(None);
+            }
+            (Err(_), LedgerFailure::Refuse) => {
+                let message = "The tenant's limits and budget could not be checked, so the call was not made. Try again.";
+                return Err(Error::new(503, "ledger_unreachable", message).about("LEDGER").with("retry-after", "1".to_owned()));
+            }
+        };
+        if word == Word::Revoked {
+            self.gateway.known.forget(self.caller);
+        }
+        if let Some(error) = refusal(&word) {
+            return Err(error);
+        }
+        if let Word::Answered { status, content_type } = word {
+            let body = match self.caller.sealing() {
+                Some(sealing) => self.call.unseal(bytes, sealing).await,
+                None => None,
+            };
+            let message = "The answer to the first call with this Idempotency-Key can no longer be read. Use a new key.";
+            let lost = || Error::new(409, "idempotent_answer_lost", message).about("idempotency-key").final_word();
+            return body.map(|body| Some(Stored { status, content_type, body })).ok_or_else(lost);
+        }
+        self.reservation = id;
+        self.word = Some(word);
+        Ok(None)
+    }
+
+    /// Adds what the ledger has said to an answer's headers.
+    pub fn say(&self, lines: &mut Lines) {
+        if let Some(word) = &self.word {
+            say_granted(word, lines);
+        }
+        if self.unchecked {
+            lines.add("x-maya-ledger", "unreachable");
+        }
+    }
+
+    /// Notes a call that came to nothing.
+    pub fn release(&self, model: &str, status: u16) {
+        let called = self.called(&Outcome { model, status, ..Outcome::default() });
+        self.gateway.note(self.caller.tenant_name(), self.caller.region(), Note::Released(called), Vec::new());
+    }
+
+    /// Notes an answer from the cache. The answer to an idempotent call is told before it is given, for the same call may follow it at
+    /// once.
+    pub async fn hit(&mut self, outcome: Outcome<'_>) {
+        self.conclude(outcome, Note::Hit).await;
+    }
+
+    /// Notes an answer from Cerebras, as [`Self::hit`] does.
+    pub async fn settle(&mut self, outcome: Outcome<'_>) {
+        self.conclude(outcome, Note::Settled).await;
+    }
+
+    /// Notes an answer that broke off: what it used is used, but the same call may be made again.
+    pub fn settle_broken(&self, outcome: Outcome<'_>) {
+        let called = self.called(&outcome);
+        self.gateway.note(self.caller.tenant_name(), self.caller.region(), Note::Settled(called), Vec::new());
+    }
+
+    async fn conclude(&mut self, outcome: Outcome<'_>, note: fn(Called) -> Note) {
+        let mut called = self.called(&outcome);
+        let mut stored = Vec::new();
+        if let (Some(_), Some(sealing), false) = (&self.idempotency, self.caller.sealing(), self.reservation.is_empty())
+            && let Some(sealed) = self.call.seal(outcome.body.to_vec(), sealing).await
+        {
+            called.response = Some((outcome.status, outcome.content_type.to_owned(), sealed.len()));
+            stored = sealed;
+        }
+        self.gateway.note(self.caller.tenant_name(), self.caller.region(), note(called), stored);
+        if self.idempotency.is_some() {
+            self.gateway.outbox.deliver(self.call).await;
+        }
+    }
+
+    fn called(&self, outcome: &Outcome<'_>) -> Called {
+        let usage = outcome.usage.unwrap_or(outcome.estimate);
+        let size = |bytes: &[u8]| u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        let digest = |bytes: &[u8]| hex(&Sha256::digest(bytes));
+        let trace = (self.kept && self.caller.tenant.record.audit_calls).then(|| Trace {
+            request_bytes: size(self.body),
+            answer_bytes: size(outcome.body),
+            request_sha256: digest(self.body),
+            answer_sha256: digest(outcome.body),
+        });
+        Called {
+            reservation: self.reservation.clone(),
+            at_ms: self.call.head.now_ms,
+            key: self.caller.record.id.clone(),
+            user: self.user.filter(|_| self.kept).map(str::to_owned),
+            model: outcome.model.to_owned(),
+            status: outcome.status,
+            usage,
+            estimated: outcome.usage.is_none(),
+            cost: price::cost(self.config.models.resolve(outcome.model).row, usage),
+            request_id: self
+                .call
+                .head
+                .header(ReadHeader::RequestId)
+                .filter(|id| well_formed_id(id))
+                .unwrap_or(&self.reservation)
+                .to_owned(),
+            trace,
+            response: None,
+        }
+    }
+}
