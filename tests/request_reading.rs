@@ -328,11 +328,14 @@ fn an_error_quotes_nothing_of_the_question() {
 }
 
 #[test]
-fn a_word_about_storing_is_for_the_gateway_alone() {
+fn a_word_against_storing_is_for_the_gateway_alone() {
     for (body, upstream, stored) in [
         (r#"{"model":"m","messages":[{}],"store":false,"n":1}"#, r#"{"model":"m","messages":[{}],"n":1}"#, false),
-        (r#"{ "store" : true , "model":"m","messages":[{}]}"#, r#"{  "model":"m","messages":[{}]}"#, true),
-        (r#"{"model":"m","messages":[{}] , "store":null }"#, r#"{"model":"m","messages":[{}]  }"#, true),
+        (r#"{ "store" : false , "model":"m","messages":[{}]}"#, r#"{  "model":"m","messages":[{}]}"#, false),
+        (r#"{"model":"m","messages":[{}] , "store":false }"#, r#"{"model":"m","messages":[{}]  }"#, false),
+        // What says that it may be stored says nothing, and whether the field is known is for Cerebras to say.
+        (r#"{"model":"m","store":true,"messages":[{}]}"#, r#"{"model":"m","store":true,"messages":[{}],"max_completion_tokens":7}"#, true),
+        (r#"{"model":"m","store":null,"messages":[{}]}"#, r#"{"model":"m","store":null,"messages":[{}],"max_completion_tokens":7}"#, true),
         (r#"{"model":"m","store":false,"messages":[{}],"max_completion_tokens":null}"#, r#"{"model":"m","messages":[{}],"max_completion_tokens":7}"#, false),
         (r#"{"model":"m","messages":[{}],"store":false}"#, r#"{"model":"m","messages":[{}],"max_completion_tokens":7}"#, false),
     ] {

@@ -108,15 +108,8 @@ pub struct CompletionRequest<'t> {
     choices: usize,
     extra_body: bool,
     user: Option<String>,
-    consent: Option<Consent>,
-}
-
-/// The caller's `store`, which is for the gateway alone: Cerebras refuses it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Consent {
-    store: bool,
-    /// The member, with the comma that goes with it.
-    span: Range<usize>,
+    /// `"store": false`, with the comma that goes with it: a word to the gateway, which Cerebras would refuse.
+    not_stored: Option<Range<usize>>,
 }
 
 /// Whether the caller bounds the answer's length.
@@ -171,7 +164,9 @@ impl<'t> CompletionRequest<'t> {
                 fields.user = value.text().map(Cow::into_owned).filter(|user| !user.is_empty());
             } else if key.is("store") {
                 optional(value, Kind::Bool, "store")?;
-                fields.consent = Some(Consent { store: value.boolean() != Some(false), span: member_span(&document, key, value) });
+                if value.boolean() == Some(false) {
+                    fields.not_stored = Some(member_span(&document, key, value));
+                }
             } else {
                 refuse_look_alike(key, &KNOWN_FIELDS, "")?;
             }
@@ -233,7 +228,7 @@ impl<'t> CompletionRequest<'t> {
             choices: n.saturating_mul(prompts),
             extra_body: fields.extra_body,
             user: fields.user,
-            consent: fields.consent,
+            not_stored: fields.not_stored,
             document,
         })
     }
@@ -285,7 +280,7 @@ impl<'t> CompletionRequest<'t> {
 
     /// Whether the caller lets the call be kept (`store` is not false).
     pub fn may_be_stored(&self) -> bool {
-        self.consent.as_ref().is_none_or(|consent| consent.store)
+        self.not_stored.is_none()
     }
 
     /// About how many tokens the model reads: a third of the body's bytes, which is more than most texts have, and a picture's worth
@@ -330,15 +325,15 @@ impl<'t> CompletionRequest<'t> {
     }
 
     /// The body for Cerebras when it differs from the caller's: another model's name, the cap when the caller gave none, and no
-    /// `store`. Every other byte stays. `None` when nothing changes.
+    /// `"store": false`. Every other byte stays. `None` when nothing changes.
     pub fn rewritten(&self, model: &str, added_cap: Option<u32>) -> Option<Vec<u8>> {
         let text = self.document.text();
         let mut edits: Vec<(Range<usize>, String)> = Vec::with_capacity(3);
         if model != self.model {
             edits.push((self.model_span.clone(), serde_json::Value::from(model).to_string()));
         }
-        if let Some(consent) = &self.consent {
-            edits.push((consent.span.clone(), String::new()));
+        if let Some(span) = &self.not_stored {
+            edits.push((span.clone(), String::new()));
         }
         match (&self.cap, added_cap) {
             (Cap::Absent, Some(cap)) => {
@@ -377,7 +372,7 @@ struct Fields<'d> {
     extra_body: bool,
     cap_given: Option<Option<u64>>,
     user: Option<String>,
-    consent: Option<Consent>,
+    not_stored: Option<Range<usize>>,
     cap_null: Option<Range<usize>>,
 }
 

@@ -50,7 +50,14 @@ export async function startStandIn(...flags) {
  */
 export async function startEdge({ vars = {}, local = false, cache = true, prelude = "" } = {}) {
   const index = fs.readFileSync(path.join(build, "index.js"), "utf8").replace(/^globalThis\.MAYA_EDGE_LOCAL = true;\n/, "");
-  const bindings = { ...config.vars, GATEWAY_KEYS: KEYS, CEREBRAS_API_KEY: "csk-e2e", ...vars };
+  const bindings = {
+    ...config.vars,
+    GATEWAY_KEYS: KEYS,
+    CEREBRAS_API_KEY: "csk-e2e",
+    ADMIN_SECRET: "e2e-admin-secret", LEDGER_FAILURE: "allow",
+    EDGE_SECRET: "e2e: a secret of more than thirty-two bytes",
+    ...vars,
+  };
   for (const [name, value] of Object.entries(bindings)) if (value === undefined) delete bindings[name];
   const logs = [];
   const miniflare = new Miniflare(
