@@ -159,8 +159,8 @@ impl<'a> Account<'a> {
         if let Some(word) = &self.word {
             say_granted(word, lines);
         }
-        if self.unchecked {
-            lines.add("x-maya-ledger", if self.gateway.binds.ledger { "unreachable" } else { "none" });
+        if self.unchecked && self.gateway.binds.ledger {
+            lines.add("x-maya-ledger", "unreachable");
         }
     }
 

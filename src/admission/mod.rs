@@ -211,7 +211,7 @@ async fn known(gateway: &Gateway, config: &Config, call: &Call) -> Result<Caller
 /// Looks a key up that this isolate does not remember. An address that keeps sending wrong ones is refused without a look-up: what it
 /// costs an attacker to ask must not be less than what it costs to answer.
 async fn look_up(gateway: &Gateway, call: &Call, digest: KeyDigest) -> Result<Rc<KeyRecord>, Error> {
-    let address = network(call.head.header(ReadHeader::Address).unwrap_or_default());
+    let address = network(&call.address());
     if gateway.known.refused.borrow().get(&address, call.head.now_ms).is_some() {
         return Err(too_many_wrong_keys());
     }

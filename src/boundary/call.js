@@ -197,6 +197,11 @@ export class Call {
     return text;
   }
 
+  /** The caller's address: set by Cloudflare's network, and asked for only when something is wrong. */
+  address() {
+    return this.request.headers.get("cf-connecting-ip") ?? "";
+  }
+
   /** The body's bytes, decompressed when `gzip`: "body", "large" when they are more than `limit`, "broken" when they end early. */
   async read(slot, limit, gzip) {
     let said = "broken";

@@ -27,6 +27,8 @@ extern "C" {
     #[wasm_bindgen(method)]
     fn head(this: &JsCall, slot: u32) -> String;
     #[wasm_bindgen(method)]
+    fn address(this: &JsCall) -> String;
+    #[wasm_bindgen(method)]
     fn read(this: &JsCall, slot: u32, limit: u32, gzip: bool);
     #[wasm_bindgen(method)]
     #[allow(
@@ -100,12 +102,11 @@ pub enum ReadHeader {
     Integration,
     IdempotencyKey,
     Gpc,
-    Address,
 }
 
 const READ_HEADERS: &str = "authorization\ncontent-type\ncontent-encoding\ncache-control\ncf-aig-skip-cache\ncf-aig-cache-ttl\n\
 cf-aig-cache-key\nx-request-id\ntraceparent\ntracestate\norigin\naccess-control-request-method\naccess-control-request-headers\n\
-queue_threshold\nx-cerebras-version-patch\nx-cerebras-3rd-party-integration\nidempotency-key\nsec-gpc\ncf-connecting-ip";
+queue_threshold\nx-cerebras-version-patch\nx-cerebras-3rd-party-integration\nidempotency-key\nsec-gpc";
 
 /// How many lines stand before the headers: time, method, address.
 const LINES_BEFORE: usize = 3;
@@ -252,6 +253,11 @@ impl Call {
     pub fn open(js: JsCall, inbox: Inbox) -> Self {
         let head = Head::new(js.head(inbox.slot()));
         Self { js, inbox, head }
+    }
+
+    /// The caller's IP address as Cloudflare's network knows it, whatever the caller says; empty on a local runtime.
+    pub fn address(&self) -> String {
+        self.js.address()
     }
 
     /// Reads the body; `None` when it is larger than `limit` bytes.
