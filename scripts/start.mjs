@@ -8,6 +8,7 @@ import { ensure, main, root, SetupError, standIn } from "./toolchain.mjs";
 
 const port = Number(process.env.PORT || 8787);
 const LOCAL_KEY = "maya-local";
+const LOCAL_ADMIN_SECRET = "maya-local-admin";
 
 /** The variables of `.dev.vars`, which wrangler reads by itself. */
 function devVars() {
@@ -48,7 +49,8 @@ await main(async () => {
     upstream = `No CEREBRAS_API_KEY is set: answers come from the local stand-in for Cerebras at ${url}, not from a model.`;
   }
   // wrangler reads .dev.vars by itself; what stands in the environment alone is handed over.
-  const known = set.CEREBRAS_API_KEY ? ["CEREBRAS_API_KEY", "CEREBRAS_BASE_URL", "GATEWAY_KEYS"] : ["GATEWAY_KEYS"];
+  const own = ["GATEWAY_KEYS", "ADMIN_SECRET", "EDGE_SECRET", "EDGE_SECRET_PREVIOUS"];
+  const known = set.CEREBRAS_API_KEY ? ["CEREBRAS_API_KEY", "CEREBRAS_BASE_URL", ...own] : own;
   for (const name of known) {
     if (process.env[name] && !file[name]) variables.push("--var", `${name}:${process.env[name]}`);
   }
@@ -62,12 +64,13 @@ await main(async () => {
   wrangler.on("exit", (code) => process.exit(code ?? 0));
   const url = `http://127.0.0.1:${port}`;
   if (!(await ready(url, wrangler))) return;
-  const own = Boolean(set.GATEWAY_KEYS);
-  const key = own ? "<one of your keys>" : LOCAL_KEY;
+  const keys = Boolean(set.GATEWAY_KEYS);
+  const key = keys ? "<one of your keys>" : LOCAL_KEY;
   console.log(`
 maya-edge is at ${url}
 ${upstream}
-Key: ${own ? "one of those in GATEWAY_KEYS" : `${LOCAL_KEY} (on this machine only)`}
+Key: ${keys ? "one of those in GATEWAY_KEYS" : `${LOCAL_KEY} (on this machine only)`}
+Administration: ${set.ADMIN_SECRET ? "your ADMIN_SECRET" : `${LOCAL_ADMIN_SECRET} (on this machine only)`}
 
   curl ${url}/v1/chat/completions -H "authorization: Bearer ${key}" -H "content-type: application/json" -d '{"model":"fast","messages":[{"role":"user","content":"Say hello in five words."}]}'
 
