@@ -6,6 +6,6 @@ import path from "node:path";
 
 const root = path.resolve(import.meta.dirname, "..");
 const entry = path.join(root, "src/boundary/entry.js");
-fs.writeFileSync("shim.js", `export { default } from ${JSON.stringify(entry)};\n`);
+fs.writeFileSync("shim.js", `export * from ${JSON.stringify(entry)};\nexport { default } from ${JSON.stringify(entry)};\n`);
 const flags = [...process.argv.slice(2), `--alias:worker-wasm=${path.resolve("index.js")}`, "--log-level=warning"];
 process.exit(spawnSync(path.join(root, "node_modules/.bin/esbuild"), flags, { stdio: "inherit" }).status ?? 1);

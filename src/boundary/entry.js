@@ -5,8 +5,9 @@
 // a fresh instance; and the request that met it gets an answer.
 import * as worker from "worker-wasm";
 import { Call } from "./call.js";
+import { blame, renew } from "./instance.js";
 
-let poisoned = false;
+export { TenantLedger } from "./ledger.js";
 
 const broken =
   '{"message":"The gateway failed. Try again.","type":"server_error","param":"","code":"internal_error",' +
@@ -19,15 +20,12 @@ export default {
         try {
           step(given, text, bytes);
         } catch (error) {
-          poisoned ||= error instanceof WebAssembly.RuntimeError;
+          blame(error);
           console.error(error);
           answer(new Response(broken, { status: 500, headers: { "content-type": "application/json" } }));
         }
       };
-      if (poisoned) {
-        worker.__wbg_reset_state();
-        poisoned = false;
-      }
+      renew();
       guarded(worker.fetch)(new Call(request, env, context, answer, guarded(worker.resume), guarded(worker.forget)));
     });
   },

@@ -1,28 +1,39 @@
-//! What a call costs, in whole micro-dollars.
+//! What a call costs. Prices are micro-dollars for a million tokens, so the product is in millionths of a micro-dollar; it is rounded
+//! once, at the end, over prompt and answer together.
 
 use crate::cloud::models::{MicroDollars, Model};
 use crate::protocol::usage::Usage;
 
-/// Prices are per so many tokens.
-const PER: u128 = 1_000_000;
+/// A million, by which a product of price and tokens is divided.
+const MILLION: u128 = 1_000_000;
 
-fn parts(model: Option<&Model>, usage: Usage) -> Option<u128> {
-    let model = model?;
-    let (input, output) = (model.input_micro_dollars_per_million?, model.output_micro_dollars_per_million?);
-    let of = |tokens: u64, price: MicroDollars| u128::from(tokens).saturating_mul(price.0.into());
-    Some(of(usage.prompt_tokens, input).saturating_add(of(usage.completion_tokens, output)))
+/// Price and tokens multiplied, in millionths of a micro-dollar. A price that nothing is needed of may be unknown.
+fn millionths(price: Option<MicroDollars>, tokens: u64) -> Option<u128> {
+    match price {
+        _ if tokens == 0 => Some(0),
+        // Below 2^128, being a product of two numbers below 2^64.
+        Some(MicroDollars(price)) => u128::from(price).checked_mul(u128::from(tokens)),
+        None => None,
+    }
 }
 
-fn whole(parts: u128) -> MicroDollars {
-    MicroDollars(u64::try_from(parts / PER).unwrap_or(u64::MAX))
+fn both(row: Option<&Model>, usage: Usage) -> Option<u128> {
+    let prompt = millionths(row.and_then(|row| row.input_micro_dollars_per_million), usage.prompt_tokens)?;
+    let answer = millionths(row.and_then(|row| row.output_micro_dollars_per_million), usage.completion_tokens)?;
+    prompt.checked_add(answer)
 }
 
-/// What a call has cost, rounded to the nearest micro-dollar, a half upwards; none when a price is unknown.
-pub fn cost(model: Option<&Model>, usage: Usage) -> Option<MicroDollars> {
-    parts(model, usage).map(|parts| whole(parts.saturating_add(PER / 2)))
+fn money(micro_dollars: u128) -> MicroDollars {
+    MicroDollars(u64::try_from(micro_dollars).unwrap_or(u64::MAX))
 }
 
-/// What a call can cost at the most, rounded up.
-pub fn at_most(model: Option<&Model>, usage: Usage) -> Option<MicroDollars> {
-    parts(model, usage).map(|parts| whole(parts.saturating_add(PER.saturating_sub(1))))
+/// What a call cost that used so much, rounded half up to the micro-dollar; none when a price that is needed is unknown.
+pub fn cost(row: Option<&Model>, usage: Usage) -> Option<MicroDollars> {
+    let half = MILLION.div_euclid(2);
+    both(row, usage).map(|sum| money(sum.saturating_add(half).div_euclid(MILLION)))
+}
+
+/// The most that a call can cost that uses at most so much: rounded up, and so never below [`cost`].
+pub fn at_most(row: Option<&Model>, usage: Usage) -> Option<MicroDollars> {
+    both(row, usage).map(|sum| money(sum.div_ceil(MILLION)))
 }

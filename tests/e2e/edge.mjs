@@ -73,6 +73,7 @@ export async function startEdge({ vars = {}, local = false, cache = true, prelud
       compatibilityDate: config.compatibility_date,
       compatibilityFlags: config.compatibility_flags,
       bindings,
+      durableObjects: { LEDGER: { className: "TenantLedger", useSQLite: true } },
       kvNamespaces: cache === true ? ["CACHE"] : [],
       // Something that is no KV namespace: each call of its methods fails.
       serviceBindings: cache === "broken" ? { CACHE: () => new Response() } : {},

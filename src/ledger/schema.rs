@@ -1,0 +1,31 @@
+//! The tables. What belongs to an end user has a column `alias`, so that it can be found, exported and erased; the end user's id itself
+//! stands in `persons` alone.
+
+/// Makes every table that is missing.
+pub const TABLES: &[&str] = &[
+    // Marks of the audit, the tenant's record, the configuration that was seen last.
+    "CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE IF NOT EXISTS keys (sha256 TEXT PRIMARY KEY, id TEXT NOT NULL, record TEXT NOT NULL) WITHOUT ROWID",
+    "CREATE INDEX IF NOT EXISTS keys_by_id ON keys (id)",
+    // What is in each slot of each window, and the first ms in which it counts no longer.
+    "CREATE TABLE IF NOT EXISTS slots (counter TEXT NOT NULL, slot INTEGER NOT NULL, amount INTEGER NOT NULL, \
+     until_ms INTEGER NOT NULL, alias TEXT NOT NULL, PRIMARY KEY (counter, slot)) WITHOUT ROWID",
+    // What was spent on a day.
+    "CREATE TABLE IF NOT EXISTS spent (owner TEXT NOT NULL, day INTEGER NOT NULL, amount INTEGER NOT NULL, \
+     PRIMARY KEY (owner, day)) WITHOUT ROWID",
+    // Calls that are being made.
+    "CREATE TABLE IF NOT EXISTS reservations (id TEXT PRIMARY KEY, record TEXT NOT NULL) WITHOUT ROWID",
+    // What was answered to calls with an `Idempotency-Key`; a row's size is bounded, so the bytes come in parts.
+    "CREATE TABLE IF NOT EXISTS answers (call TEXT PRIMARY KEY, body TEXT NOT NULL, alias TEXT NOT NULL, status INTEGER NOT NULL, \
+     content_type TEXT NOT NULL, until_ms INTEGER NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE IF NOT EXISTS answer_parts (call TEXT NOT NULL, part INTEGER NOT NULL, bytes BLOB NOT NULL, PRIMARY KEY (call, part))",
+    "CREATE TABLE IF NOT EXISTS usage (day INTEGER NOT NULL, model TEXT NOT NULL, key TEXT NOT NULL, alias TEXT NOT NULL, \
+     requests INTEGER NOT NULL, hits INTEGER NOT NULL, failed INTEGER NOT NULL, lost INTEGER NOT NULL, prompt_tokens INTEGER NOT NULL, \
+     completion_tokens INTEGER NOT NULL, estimated INTEGER NOT NULL, cost INTEGER NOT NULL, unpriced INTEGER NOT NULL, \
+     saved INTEGER NOT NULL, saved_unpriced INTEGER NOT NULL, PRIMARY KEY (day, model, key, alias)) WITHOUT ROWID",
+    "CREATE TABLE IF NOT EXISTS persons (alias TEXT PRIMARY KEY, user TEXT NOT NULL UNIQUE) WITHOUT ROWID",
+    "CREATE TABLE IF NOT EXISTS audit (number INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, what TEXT NOT NULL, who TEXT NOT NULL, \
+     alias TEXT NOT NULL, details TEXT NOT NULL, previous TEXT NOT NULL, hash TEXT NOT NULL)",
+    // The gateway's own ledger knows the tenants.
+    "CREATE TABLE IF NOT EXISTS tenants (name TEXT PRIMARY KEY, region TEXT) WITHOUT ROWID",
+];

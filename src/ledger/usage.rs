@@ -1,0 +1,170 @@
+//! What was used: a row for each day, model, key and end user, added to with every call, and summed up when it is asked for.
+
+use serde_json::{Map, Value, json};
+
+use super::books::{Books, value};
+use super::calendar::{read, written};
+use super::message::UsageQuery;
+use super::storage::{Cell, Failure, Row, Storage, cells};
+
+/// At most so many rows are replied; more are said to be there.
+const MOST_ROWS: usize = 10_000;
+
+/// The sums that a query makes, in the order that [`sums`] reads.
+const SUMS: &str = "SUM(requests), SUM(hits), SUM(failed), SUM(lost), SUM(prompt_tokens), SUM(completion_tokens), SUM(estimated), \
+                    SUM(cost), SUM(unpriced), SUM(saved), SUM(saved_unpriced), json_group_array(DISTINCT model) FILTER (WHERE unpriced > 0)";
+
+/// What is added to a row. Money is in micro-dollars.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Tally {
+    pub requests: u64,
+    pub hits: u64,
+    pub failed: u64,
+    pub lost: u64,
+    pub prompt_tokens: u64,
+    pub completion_tokens: u64,
+    /// Requests whose usage is an estimate.
+    pub estimated: u64,
+    pub cost: u64,
+    /// Requests whose cost is unknown.
+    pub unpriced: u64,
+    pub saved: u64,
+    /// Hits of which nobody knows what they saved.
+    pub saved_unpriced: u64,
+}
+
+impl<S: Storage> Books<S> {
+    /// Adds to the row of a day, model, key and end user.
+    pub(super) fn tally(&mut self, day: u64, model: &str, key: &str, alias: &str, tally: Tally) {
+        self.oldest_usage_day = Some(self.oldest_usage_day.map_or(day, |known| known.min(day)));
+        self.batch.add(
+            "INSERT INTO usage (day, model, key, alias, requests, hits, failed, lost, prompt_tokens, completion_tokens, estimated, cost, \
+             unpriced, saved, saved_unpriced) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15) \
+             ON CONFLICT DO UPDATE SET requests = requests + excluded.requests, hits = hits + excluded.hits, \
+             failed = failed + excluded.failed, lost = lost + excluded.lost, prompt_tokens = prompt_tokens + excluded.prompt_tokens, \
+             completion_tokens = completion_tokens + excluded.completion_tokens, estimated = estimated + excluded.estimated, \
+             cost = cost + excluded.cost, unpriced = unpriced + excluded.unpriced, saved = saved + excluded.saved, \
+             saved_unpriced = saved_unpriced + excluded.saved_unpriced",
+            cells![
+                day,
+                model,
+                key,
+                alias,
+                tally.requests,
+                tally.hits,
+                tally.failed,
+                tally.lost,
+                tally.prompt_tokens,
+                tally.completion_tokens,
+                tally.estimated,
+                tally.cost,
+                tally.unpriced,
+                tally.saved,
+                tally.saved_unpriced
+            ],
+        );
+    }
+
+    /// Counts an end user's rows among those that are nobody's, so that the sums stay as they are.
+    pub(super) fn fold_usage(&mut self, alias: &str) {
+        self.batch.add(
+            "INSERT INTO usage (day, model, key, alias, requests, hits, failed, lost, prompt_tokens, completion_tokens, estimated, cost, \
+             unpriced, saved, saved_unpriced) SELECT day, model, key, '', requests, hits, failed, lost, prompt_tokens, completion_tokens, \
+             estimated, cost, unpriced, saved, saved_unpriced FROM usage WHERE alias = ?1 \
+             ON CONFLICT DO UPDATE SET requests = requests + excluded.requests, hits = hits + excluded.hits, \
+             failed = failed + excluded.failed, lost = lost + excluded.lost, prompt_tokens = prompt_tokens + excluded.prompt_tokens, \
+             completion_tokens = completion_tokens + excluded.completion_tokens, estimated = estimated + excluded.estimated, \
+             cost = cost + excluded.cost, unpriced = unpriced + excluded.unpriced, saved = saved + excluded.saved, \
+             saved_unpriced = saved_unpriced + excluded.saved_unpriced",
+            cells![alias],
+        );
+        self.batch.add("DELETE FROM usage WHERE alias = ?1", cells![alias]);
+    }
+
+    /// The usage that is asked for: `{"rows": […], "total": {…}, "truncated": bool}`, or `{"error": name of the wrong parameter}`.
+    pub(super) fn usage(&self, query: &UsageQuery) -> Result<Value, Failure> {
+        let mut conditions = String::from("1");
+        let mut cells: Vec<Cell> = Vec::new();
+        let mut filter = |condition: &str, cell| {
+            cells.push(cell);
+            conditions.push_str(&format!(" AND {condition} ?{}", cells.len()));
+        };
+        for (name, text, condition) in [("from", &query.from, "day >="), ("to", &query.to, "day <=")] {
+            if let Some(text) = text {
+                let Some(day) = read(text) else { return Ok(json!({"error": name})) };
+                filter(condition, day.into());
+            }
+        }
+        if let Some(key) = &query.key {
+            filter("key =", key.into());
+        }
+        if let Some(model) = &query.model {
+            filter("model =", model.into());
+        }
+        if let Some(user) = &query.user {
+            filter("user =", user.into());
+        }
+        let mut columns: Vec<&str> = Vec::new();
+        for by in &query.by {
+            let Some(column) = ["day", "model", "key", "user"].into_iter().find(|column| by == column) else {
+                return Ok(json!({"error": "by"}));
+            };
+            if !columns.contains(&column) {
+                columns.push(column);
+            }
+        }
+        let from = format!("FROM usage LEFT JOIN persons ON persons.alias = usage.alias WHERE {conditions}");
+        let total = self.storage.query(&format!("SELECT {SUMS} {from}"), &cells)?;
+        let mut rows = Vec::new();
+        if !columns.is_empty() {
+            let names = columns.join(", ");
+            let most = MOST_ROWS.saturating_add(1);
+            let sql = format!("SELECT {SUMS}, {names} {from} GROUP BY {names} ORDER BY {names} LIMIT {most}");
+            rows = self.storage.query(&sql, &cells)?;
+        }
+        let truncated = rows.len() > MOST_ROWS;
+        rows.truncate(MOST_ROWS);
+        let rows: Vec<Value> = rows.iter().map(|row| shown(row, &columns)).collect();
+        Ok(json!({"rows": rows, "total": total.first().map(|row| shown(row, &[])), "truncated": truncated}))
+    }
+
+    /// The rows of an end user, by alias.
+    pub(super) fn usage_of(&self, alias: &str) -> Result<Vec<Value>, Failure> {
+        let columns = ["day", "model", "key"];
+        let sql = format!("SELECT {SUMS}, day, model, key FROM usage WHERE alias = ?1 GROUP BY day, model, key ORDER BY day, model, key");
+        Ok(self.storage.query(&sql, &cells![alias])?.iter().map(|row| shown(row, &columns)).collect())
+    }
+}
+
+/// A row as it is replied. What was paid is null when nobody knows it of any request, and else the sum of those of which it is known;
+/// so is what was saved.
+fn shown(row: &Row, columns: &[&str]) -> Value {
+    let (requests, unpriced, hits, saved_unpriced) = (row.number(0), row.number(8), row.number(1), row.number(10));
+    let known = |all: u64, unknown: u64, sum: u64| (all == 0 || unknown < all).then_some(sum);
+    let mut shown = Map::new();
+    for (at, column) in columns.iter().enumerate() {
+        let at = at.saturating_add(12);
+        let value = match *column {
+            "day" => json!(written(row.number(at))),
+            _ => json!(row.maybe_text(at)),
+        };
+        shown.insert((*column).to_owned(), value);
+    }
+    for (name, value) in [
+        ("requests", json!(requests)),
+        ("hits", json!(hits)),
+        ("failed", json!(row.number(2))),
+        ("lost", json!(row.number(3))),
+        ("prompt_tokens", json!(row.number(4))),
+        ("completion_tokens", json!(row.number(5))),
+        ("estimated_requests", json!(row.number(6))),
+        ("cost_micro_dollars", json!(known(requests, unpriced, row.number(7)))),
+        ("unpriced_requests", json!(unpriced)),
+        ("unpriced_models", value(row.maybe_text(11).unwrap_or("[]"))),
+        ("saved_micro_dollars", json!(known(hits, saved_unpriced, row.number(9)))),
+        ("saved_unpriced_hits", json!(saved_unpriced)),
+    ] {
+        shown.insert(name.to_owned(), value);
+    }
+    Value::Object(shown)
+}
