@@ -10,6 +10,7 @@ use task::{Brought, Inbox};
 use wasm_bindgen::prelude::*;
 
 use crate::admission::record::Region;
+use crate::admission::secrets::DerivedKey;
 use crate::cache::seal::Seals;
 use crate::ledger::message::Message;
 use crate::protocol::headers::{Lines, PASSING_DOWN, READ_DOWN};
@@ -74,6 +75,8 @@ extern "C" {
     #[wasm_bindgen(method, js_name = secretBytes)]
     fn secret_bytes(this: &JsCall, count: u32) -> Vec<u8>;
     #[wasm_bindgen(method)]
+    fn sign(this: &JsCall, slot: u32, seed: Vec<u8>, message: Vec<u8>);
+    #[wasm_bindgen(method)]
     fn log(this: &JsCall, line: &str);
 }
 
@@ -101,11 +104,16 @@ pub enum ReadHeader {
     IdempotencyKey,
     Gpc,
     Address,
+    Accept,
 }
 
 const READ_HEADERS: &str = "authorization\ncontent-type\ncontent-encoding\ncache-control\ncf-aig-skip-cache\ncf-aig-cache-ttl\n\
 cf-aig-cache-key\nx-request-id\ntraceparent\ntracestate\norigin\naccess-control-request-method\naccess-control-request-headers\n\
-queue_threshold\nx-cerebras-version-patch\nx-cerebras-3rd-party-integration\nidempotency-key\nsec-gpc\ncf-connecting-ip";
+queue_threshold\nx-cerebras-version-patch\nx-cerebras-3rd-party-integration\nidempotency-key\nsec-gpc\ncf-connecting-ip\naccept";
+
+/// Bytes of a signature by Ed25519 (RFC 8032), and of a public key.
+const SIGNATURE: usize = 64;
+const PUBLIC_KEY: usize = 32;
 
 /// How many lines stand before the headers: time, method, address.
 const LINES_BEFORE: usize = 3;
@@ -420,6 +428,18 @@ impl Call {
         self.js.secret_bytes(count)
     }
 
+    /// An Ed25519 signature (64 bytes) of a message, and the public key (32 bytes) that it is checked with.
+    ///
+    /// # Errors
+    /// The runtime does not know Ed25519.
+    pub async fn sign(&self, seed: &DerivedKey, message: &[u8]) -> Result<(Vec<u8>, Vec<u8>), SignFailure> {
+        // Copies: a view of wasm's memory does not outlive its growth.
+        self.js.sign(self.inbox.slot(), seed.to_vec(), message.to_vec());
+        let bytes = self.inbox.next().await.bytes;
+        let (signature, public) = bytes.split_at_checked(SIGNATURE).filter(|(_, public)| public.len() == PUBLIC_KEY).ok_or(SignFailure)?;
+        Ok((signature.to_vec(), public.to_vec()))
+    }
+
     /// One line for the operator about something that failed behind an answer. Takes fixed words only: no text of a request.
     pub fn log_failure(&self, what: &'static str, doing: &'static str) {
         self.js.log(&format!("{{\"level\":\"error\",\"failed\":\"{what}\",\"doing\":\"{doing}\"}}"));
@@ -458,6 +478,10 @@ pub struct BrokenBody;
 /// KV could not be read or written.
 #[derive(Clone, Copy, Debug)]
 pub struct KvFailure;
+
+/// The runtime could not sign.
+#[derive(Clone, Copy, Debug)]
+pub struct SignFailure;
 
 /// A ledger could not be reached.
 #[derive(Clone, Copy, Debug)]
