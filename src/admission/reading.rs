@@ -1,6 +1,7 @@
 //! Bodies of administration as typed values; what is wrong in one is named by its path.
 
 use serde::de::{Deserialize, DeserializeOwned, Deserializer};
+use serde_json::Value;
 use serde_path_to_error::Segment;
 
 use crate::error::Error;
@@ -25,11 +26,22 @@ pub fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) ->
 pub fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Error> {
     Document::read(body).map_err(refusal)?;
     // By way of a `Value`, because only there a number is one to every reader (serde_json's `arbitrary_precision`).
-    let value: serde_json::Value = serde_json::from_slice(body).map_err(|_| Error::invalid("invalid_json", "", "The body is not JSON."))?;
+    let value: Value = serde_json::from_slice(body).map_err(|_| Error::invalid("invalid_json", "", "The body is not JSON."))?;
+    if let Some(path) = list_for_object(&value) {
+        return Err(told(&path, "expected an object"));
+    }
     serde_path_to_error::deserialize(value).map_err(|error| {
         let path = written(error.path());
         told(&path, &error.into_inner().to_string())
     })
+}
+
+/// Where a list stands in an object's place. serde takes its elements for the fields, in their order; nobody means that.
+fn list_for_object(body: &Value) -> Option<String> {
+    let within = |path: &str| body.pointer(path).is_some_and(Value::is_array).then(|| path.trim_start_matches('/').replace('/', "."));
+    let limits = body.get("limits").and_then(Value::as_array).into_iter().flatten();
+    let limit = limits.enumerate().find(|(_, limit)| limit.is_array()).map(|(at, _)| format!("limits[{at}]"));
+    ["", "/budget", "/budget/day", "/budget/month", "/cache", "/retention"].into_iter().find_map(within).or(limit)
 }
 
 /// A path as people write it: `limits[0].window`; empty at the root.
