@@ -4,11 +4,18 @@
 //! isolate remembers it for a while. A page holds no key but a token that was issued with one.
 
 pub mod account;
+pub mod calendar;
+pub mod change;
 pub mod cors;
+pub mod issue;
 pub mod keys;
 pub mod memory;
+pub mod operator;
+pub mod proof;
+pub mod reading;
 pub mod record;
 pub mod reservation;
+pub mod rotation;
 pub mod secrets;
 
 use std::borrow::Cow;
@@ -255,7 +262,7 @@ async fn tenant(gateway: &Gateway, config: &Config, call: &Call, name: &str) -> 
 }
 
 /// What counts as one address: an IPv4 address, or the half of an IPv6 address that a site has to itself (RFC 4291 section 2.5.4).
-fn network(address: &str) -> String {
+pub fn network(address: &str) -> String {
     match address.parse::<std::net::Ipv6Addr>() {
         Ok(address) => address.segments().iter().take(4).map(|segment| format!("{segment:x}:")).collect(),
         Err(_) => address.to_owned(),

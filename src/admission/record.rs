@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::keys::KeyDigest;
 use crate::config::CacheMode;
 use crate::ledger::terms::{Budget, Limit, Span};
 
@@ -13,6 +14,11 @@ pub fn key_name(sha256: &str) -> String {
 /// The name under which KV has a tenant's record.
 pub fn tenant_name(tenant: &str) -> String {
     format!("tenant:{tenant}")
+}
+
+/// The name under which KV has an origin whose pages may hold tokens of a tenant's keys.
+pub fn origin_name(tenant: &str, origin: &str) -> String {
+    format!("origin:{tenant}:{}", KeyDigest::of(origin).hex())
 }
 
 /// What a key or a token may be used for.

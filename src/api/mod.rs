@@ -1,8 +1,16 @@
 //! The front door: which resource a path means, and the answer's common parts. One file a resource.
 
+mod administration;
+pub mod audit;
 pub mod completions;
+pub mod keys;
 pub mod models;
+pub mod proofs;
+pub mod query;
 pub mod route;
+pub mod tenants;
+pub mod usage;
+pub mod users;
 
 use crate::Gateway;
 use crate::admission::cors;
@@ -41,6 +49,12 @@ async fn dispatch(gateway: &Gateway, call: &Call) -> Result<Answered, Error> {
         Resource::Health => gateway.config().map(|_| own(gateway, call, method, "{\"status\":\"ok\"}")),
         Resource::Completions(endpoint) => completions::answer(gateway, call, endpoint, route.tenant).await,
         Resource::Models(target) => models::answer(gateway, call, method, &target, query, route.tenant).await,
+        Resource::Keys(target) => keys::answer(gateway, call, method, &target, query).await,
+        Resource::Tenants(target) => tenants::answer(gateway, call, method, &target).await,
+        Resource::Usage => usage::answer(gateway, call, query, route.tenant).await,
+        Resource::Audit { verify } => audit::answer(gateway, call, verify, query, route.tenant).await,
+        Resource::User { segment, export } => users::answer(gateway, call, &segment, export, query, route.tenant).await,
+        Resource::Proofs => proofs::answer(gateway, call).await,
     }
 }
 
@@ -57,6 +71,14 @@ fn own(gateway: &Gateway, call: &Call, method: &str, body: &str) -> Answered {
     lines.add("content-type", "application/json");
     add_common(gateway, call, None, &mut lines);
     call.respond(200, &lines, (method != "HEAD").then(|| body.as_bytes().to_vec()))
+}
+
+/// An answer in JSON.
+fn tell(gateway: &Gateway, call: &Call, status: u16, value: &serde_json::Value) -> Answered {
+    let mut lines = Lines::default();
+    lines.add("content-type", "application/json");
+    add_common(gateway, call, None, &mut lines);
+    call.respond(status, &lines, (call.head.method() != "HEAD").then(|| value.to_string().into_bytes()))
 }
 
 /// What every answer carries in the same words: no shared cache on the way may keep it, and its type is what it says.

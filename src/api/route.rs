@@ -14,6 +14,48 @@ pub enum Resource {
     Warming,
     /// Whether the gateway is up and configured.
     Health,
+    /// The keys that were made over the API.
+    Keys(KeyTarget),
+    /// The tenants and what is set for them.
+    Tenants(TenantTarget),
+    /// What was used.
+    Usage,
+    /// What the audit has; or, when `verify`, whether it is whole.
+    Audit {
+        /// Whether its chain is to be checked.
+        verify: bool,
+    },
+    /// What is known of an end user: to be erased, or given out.
+    User {
+        /// The segment of the path that names the end user, as it stands there.
+        segment: String,
+        /// Whether it is to be given out.
+        export: bool,
+    },
+    /// The public keys that proofs of erasure are checked with.
+    Proofs,
+}
+
+/// Which keys are meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeyTarget {
+    /// All of them.
+    All,
+    /// The key of an id.
+    One(String),
+    /// The rotation of the key of an id.
+    Rotation(String),
+}
+
+/// Which tenants are meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TenantTarget {
+    /// All of them.
+    All,
+    /// The one of a name.
+    One(String),
+    /// The data of the one of a name.
+    Data(String),
 }
 
 /// What of the models is asked for.
@@ -38,7 +80,11 @@ impl Resource {
     /// The methods that it knows, as the `Allow` header lists them.
     pub fn methods(&self) -> &'static str {
         match self {
-            Self::Completions(_) => "POST, OPTIONS",
+            Self::Completions(_) | Self::Keys(KeyTarget::Rotation(_)) => "POST, OPTIONS",
+            Self::Keys(KeyTarget::All) => "GET, HEAD, POST, OPTIONS",
+            Self::Keys(KeyTarget::One(_)) => "GET, HEAD, PATCH, DELETE, OPTIONS",
+            Self::Tenants(TenantTarget::One(_)) => "GET, HEAD, PATCH, OPTIONS",
+            Self::Tenants(TenantTarget::Data(_)) | Self::User { export: false, .. } => "DELETE, OPTIONS",
             _ => "GET, HEAD, OPTIONS",
         }
     }
@@ -47,6 +93,14 @@ impl Resource {
 impl<'p> Route<'p> {
     /// Reads a path.
     pub fn of(path: &'p str) -> Self {
+        // What is not for callers with a base URL has one address.
+        let only = match path.strip_suffix('/').unwrap_or(path) {
+            "/.well-known/jwks.json" => Some(Resource::Proofs),
+            path => path.strip_prefix("/admin/").and_then(administration),
+        };
+        if only.is_some() {
+            return Self { tenant: None, resource: only };
+        }
         let (tenant, rest) = match path.strip_prefix("/t/").and_then(|rest| rest.split_once('/')) {
             Some((tenant, _)) if !tenant.is_empty() => (Some(tenant), path.get(tenant.len().saturating_add(3)..).unwrap_or_default()),
             _ => (None, path),
@@ -59,10 +113,37 @@ impl<'p> Route<'p> {
             "/completions" => Some(Resource::Completions(Endpoint::Text)),
             "/tcp_warming" => Some(Resource::Warming),
             "/healthz" => Some(Resource::Health),
-            _ => models(rest),
+            "/usage" => Some(Resource::Usage),
+            "/audit" => Some(Resource::Audit { verify: false }),
+            "/audit/verify" => Some(Resource::Audit { verify: true }),
+            _ => models(rest).or_else(|| user(rest)),
         };
         Self { tenant, resource }
     }
+}
+
+fn administration(path: &str) -> Option<Resource> {
+    let mut segments = path.split('/');
+    let resource = segments.next()?;
+    let (name, below) = (segments.next().map(str::to_owned), segments.next());
+    if segments.next().is_some() || name.as_ref().is_some_and(String::is_empty) {
+        return None;
+    }
+    match (resource, name, below) {
+        ("keys", None, None) => Some(Resource::Keys(KeyTarget::All)),
+        ("keys", Some(id), None) => Some(Resource::Keys(KeyTarget::One(id))),
+        ("keys", Some(id), Some("rotate")) => Some(Resource::Keys(KeyTarget::Rotation(id))),
+        ("tenants", None, None) => Some(Resource::Tenants(TenantTarget::All)),
+        ("tenants", Some(name), None) => Some(Resource::Tenants(TenantTarget::One(name))),
+        ("tenants", Some(name), Some("data")) => Some(Resource::Tenants(TenantTarget::Data(name))),
+        _ => None,
+    }
+}
+
+fn user(path: &str) -> Option<Resource> {
+    let rest = path.strip_prefix("/users/")?;
+    let (segment, export) = rest.strip_suffix("/export").map_or((rest, false), |segment| (segment, true));
+    (!segment.is_empty() && !segment.contains('/')).then(|| Resource::User { segment: segment.to_owned(), export })
 }
 
 fn models(path: &str) -> Option<Resource> {

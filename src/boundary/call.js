@@ -21,6 +21,9 @@ const GONE = 4;
 
 const NOTHING = new Uint8Array(0);
 
+/** What stands before the 32 bytes of a seed in a private key for Ed25519 (PKCS#8, RFC 8410 section 7). */
+const PRIVATE_KEY = Uint8Array.of(0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20);
+
 /** `name: value` lines as a record: the runtime takes a record of headers at a quarter of what an array of pairs costs it. */
 function record(lines) {
   const headers = {};
@@ -197,9 +200,9 @@ export class Call {
     return text;
   }
 
-  /** The caller's address: set by Cloudflare's network, and asked for only when something is wrong. */
-  address() {
-    return this.request.headers.get("cf-connecting-ip") ?? "";
+  /** A header that few requests are asked for. */
+  header(name) {
+    return this.request.headers.get(name) ?? "";
   }
 
   /** The body's bytes, decompressed when `gzip`: "body", "large" when they are more than `limit`, "broken" when they end early. */
@@ -448,6 +451,22 @@ export class Call {
     return crypto.getRandomValues(new Uint8Array(count));
   }
 
+  /** An Ed25519 signature of a message under the private key of a seed, and the public key behind it; no bytes when that failed. */
+  async sign(slot, seed, message) {
+    let bytes = NOTHING;
+    try {
+      const secret = joined([PRIVATE_KEY, seed]);
+      const key = await crypto.subtle.importKey("pkcs8", secret, "Ed25519", true, ["sign"]);
+      const { x } = await crypto.subtle.exportKey("jwk", key);
+      const open = atob(x.replaceAll("-", "+").replaceAll("_", "/"));
+      const signature = new Uint8Array(await crypto.subtle.sign("Ed25519", key, message));
+      bytes = joined([signature, Uint8Array.from(open, (letter) => letter.charCodeAt(0))]);
+    } catch (error) {
+      console.error(`{"level":"error","failed":"sign","doing":"sign","error":${JSON.stringify(error?.name ?? "Error")}}`);
+    }
+    this.resume(slot, "", bytes);
+  }
+
   log(line) {
     console.error(line);
   }
@@ -463,7 +482,7 @@ for (const name of ["relay", "end", "keep", "ledger"]) {
   };
 }
 // What may go on without its caller, if the ledger knows of it.
-for (const name of ["send", "pause", "seal"]) {
+for (const name of ["send", "pause", "seal", "sign"]) {
   const step = Call.prototype[name];
   Call.prototype[name] = function (...given) {
     this.step = step.apply(this, given);

@@ -10,6 +10,7 @@ use task::{Brought, Inbox};
 use wasm_bindgen::prelude::*;
 
 use crate::admission::record::Region;
+use crate::admission::secrets::DerivedKey;
 use crate::cache::seal::Seals;
 use crate::ledger::message::Message;
 use crate::protocol::headers::{Lines, PASSING_DOWN, READ_DOWN};
@@ -27,7 +28,7 @@ extern "C" {
     #[wasm_bindgen(method)]
     fn head(this: &JsCall, slot: u32) -> String;
     #[wasm_bindgen(method)]
-    fn address(this: &JsCall) -> String;
+    fn header(this: &JsCall, name: &str) -> String;
     #[wasm_bindgen(method)]
     fn read(this: &JsCall, slot: u32, limit: u32, gzip: bool);
     #[wasm_bindgen(method)]
@@ -76,6 +77,8 @@ extern "C" {
     #[wasm_bindgen(method, js_name = secretBytes)]
     fn secret_bytes(this: &JsCall, count: u32) -> Vec<u8>;
     #[wasm_bindgen(method)]
+    fn sign(this: &JsCall, slot: u32, seed: Vec<u8>, message: Vec<u8>);
+    #[wasm_bindgen(method)]
     fn log(this: &JsCall, line: &str);
 }
 
@@ -107,6 +110,10 @@ pub enum ReadHeader {
 const READ_HEADERS: &str = "authorization\ncontent-type\ncontent-encoding\ncache-control\ncf-aig-skip-cache\ncf-aig-cache-ttl\n\
 cf-aig-cache-key\nx-request-id\ntraceparent\ntracestate\norigin\naccess-control-request-method\naccess-control-request-headers\n\
 queue_threshold\nx-cerebras-version-patch\nx-cerebras-3rd-party-integration\nidempotency-key\nsec-gpc";
+
+/// Bytes of a signature by Ed25519 (RFC 8032), and of a public key.
+const SIGNATURE: usize = 64;
+const PUBLIC_KEY: usize = 32;
 
 /// How many lines stand before the headers: time, method, address.
 const LINES_BEFORE: usize = 3;
@@ -255,9 +262,14 @@ impl Call {
         Self { js, inbox, head }
     }
 
+    /// A header that few requests are asked for, and so is not in the [`Head`]; empty when there is none.
+    pub fn header(&self, name: &'static str) -> String {
+        self.js.header(name)
+    }
+
     /// The caller's IP address as Cloudflare's network knows it, whatever the caller says; empty on a local runtime.
     pub fn address(&self) -> String {
-        self.js.address()
+        self.header("cf-connecting-ip")
     }
 
     /// Reads the body; `None` when it is larger than `limit` bytes.
@@ -426,6 +438,18 @@ impl Call {
         self.js.secret_bytes(count)
     }
 
+    /// An Ed25519 signature (64 bytes) of a message, and the public key (32 bytes) that it is checked with.
+    ///
+    /// # Errors
+    /// The runtime does not know Ed25519.
+    pub async fn sign(&self, seed: &DerivedKey, message: &[u8]) -> Result<(Vec<u8>, Vec<u8>), SignFailure> {
+        // Copies: a view of wasm's memory does not outlive its growth.
+        self.js.sign(self.inbox.slot(), seed.to_vec(), message.to_vec());
+        let bytes = self.inbox.next().await.bytes;
+        let (signature, public) = bytes.split_at_checked(SIGNATURE).filter(|(_, public)| public.len() == PUBLIC_KEY).ok_or(SignFailure)?;
+        Ok((signature.to_vec(), public.to_vec()))
+    }
+
     /// One line for the operator about something that failed behind an answer. Takes fixed words only: no text of a request.
     pub fn log_failure(&self, what: &'static str, doing: &'static str) {
         self.js.log(&format!("{{\"level\":\"error\",\"failed\":\"{what}\",\"doing\":\"{doing}\"}}"));
@@ -464,6 +488,10 @@ pub struct BrokenBody;
 /// KV could not be read or written.
 #[derive(Clone, Copy, Debug)]
 pub struct KvFailure;
+
+/// The runtime could not sign.
+#[derive(Clone, Copy, Debug)]
+pub struct SignFailure;
 
 /// A ledger could not be reached.
 #[derive(Clone, Copy, Debug)]

@@ -404,7 +404,8 @@ fn prompt_count(prompt: Value<'_>) -> usize {
     if several { prompt.elements().count() } else { 1 }
 }
 
-fn refusal(offence: Offence) -> Error {
+/// What the sender of a body that is not the JSON it should be gets.
+pub fn refusal(offence: Offence) -> Error {
     let Offence { reason, path, offset } = offence;
     let place = if path.is_empty() { format!("at byte {offset}") } else { format!("at byte {offset}, in `{path}`") };
     match reason {

@@ -74,7 +74,7 @@ export async function startEdge({ vars = {}, local = false, cache = true, prelud
       compatibilityFlags: config.compatibility_flags,
       bindings,
       durableObjects: { LEDGER: { className: "TenantLedger", useSQLite: true } },
-      kvNamespaces: cache === true ? ["CACHE"] : [],
+      kvNamespaces: cache === true ? ["CACHE", "KEYS"] : ["KEYS"],
       // Something that is no KV namespace: each call of its methods fails.
       serviceBindings: cache === "broken" ? { CACHE: () => new Response() } : {},
       // A socket of the Worker's own: Miniflare's entry in front of it would compress answers and keep it from seeing callers go away.
