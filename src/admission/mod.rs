@@ -10,6 +10,7 @@ pub mod memory;
 pub mod record;
 pub mod reservation;
 pub mod secrets;
+pub mod tokens;
 
 use std::borrow::Cow;
 use std::cell::RefCell;
