@@ -7,6 +7,7 @@ pub mod account;
 pub mod cors;
 pub mod keys;
 pub mod memory;
+pub mod origins;
 pub mod record;
 pub mod reservation;
 pub mod secrets;

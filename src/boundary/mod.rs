@@ -5,6 +5,8 @@
 
 pub mod task;
 
+use std::cell::Cell;
+
 use serde::de::DeserializeOwned;
 use task::{Brought, Inbox};
 use wasm_bindgen::prelude::*;
@@ -246,13 +248,24 @@ pub struct Call {
     inbox: Inbox,
     /// What is known before the body is read.
     pub head: Head,
+    page_may_read: Cell<bool>,
 }
 
 impl Call {
     /// Takes a request over from the runtime.
     pub fn open(js: JsCall, inbox: Inbox) -> Self {
         let head = Head::new(js.head(inbox.slot()));
-        Self { js, inbox, head }
+        Self { js, inbox, head, page_may_read: Cell::new(false) }
+    }
+
+    /// Lets the page that asks read every answer from now on, errors too: admission has found that its origin is the caller's.
+    pub fn let_page_read(&self) {
+        self.page_may_read.set(true);
+    }
+
+    /// Whether [`Self::let_page_read`] was called.
+    pub fn page_may_read(&self) -> bool {
+        self.page_may_read.get()
     }
 
     /// The caller's IP address as Cloudflare's network knows it, whatever the caller says; empty on a local runtime.
