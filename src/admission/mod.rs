@@ -5,6 +5,7 @@
 
 pub mod account;
 pub mod cors;
+pub mod issue;
 pub mod keys;
 pub mod memory;
 pub mod origins;

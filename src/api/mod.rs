@@ -3,6 +3,7 @@
 pub mod completions;
 pub mod models;
 pub mod route;
+pub mod tokens;
 
 use crate::Gateway;
 use crate::admission::{cors, origins};
@@ -38,6 +39,7 @@ async fn dispatch(gateway: &Gateway, call: &Call) -> Result<Answered, Error> {
         Resource::Warming => Ok(own(gateway, call, method, "null")),
         Resource::Health => gateway.config().map(|_| own(gateway, call, method, "{\"status\":\"ok\"}")),
         Resource::Completions(endpoint) => completions::answer(gateway, call, endpoint, route.tenant).await,
+        Resource::Tokens => tokens::answer(gateway, call, route.tenant).await,
         Resource::Models(target) => models::answer(gateway, call, method, &target, query, route.tenant).await,
     }
 }
@@ -46,7 +48,7 @@ async fn dispatch(gateway: &Gateway, call: &Call) -> Result<Answered, Error> {
 async fn preflight(gateway: &Gateway, call: &Call, methods: &str, tenant: Option<&str>) -> Result<Answered, Error> {
     let config = gateway.config()?;
     let allowed = match call.head.header(ReadHeader::Origin) {
-        Some(origin) => cors::configured(config, tenant, origin) || (gateway.has_keys && origins::registered(call, tenant, origin).await),
+        Some(origin) => cors::configured(config, tenant, origin) || (gateway.binds.keys && origins::registered(call, tenant, origin).await),
         None => false,
     };
     let lines = cors::preflight(&call.head, methods, allowed)?;

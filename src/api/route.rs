@@ -10,6 +10,8 @@ pub enum Resource {
     Completions(Endpoint),
     /// The list of models, one of them, or the public catalogue.
     Models(ModelTarget),
+    /// Browser tokens.
+    Tokens,
     /// What Cerebras's SDKs call to warm up their connection.
     Warming,
     /// Whether the gateway is up and configured.
@@ -38,7 +40,7 @@ impl Resource {
     /// The methods that it knows, as the `Allow` header lists them.
     pub fn methods(&self) -> &'static str {
         match self {
-            Self::Completions(_) => "POST, OPTIONS",
+            Self::Completions(_) | Self::Tokens => "POST, OPTIONS",
             _ => "GET, HEAD, OPTIONS",
         }
     }
@@ -57,6 +59,7 @@ impl<'p> Route<'p> {
         let resource = match rest {
             "/chat/completions" => Some(Resource::Completions(Endpoint::Chat)),
             "/completions" => Some(Resource::Completions(Endpoint::Text)),
+            "/tokens" => Some(Resource::Tokens),
             "/tcp_warming" => Some(Resource::Warming),
             "/healthz" => Some(Resource::Health),
             _ => models(rest),
