@@ -465,7 +465,10 @@ fn a_body_that_is_none_is_a_400_and_is_never_quoted() {
         assert!(!error.message.contains("s3cret"), "{body}: {}", error.message);
         assert!(!error.message.is_empty());
     }
-    assert_eq!(Order::read(b"\xff").unwrap_err().code, "invalid_json");
+    for body in [&b"\xff"[..], b"{", b"", b"{\"origin\":"] {
+        let error = Order::read(body).unwrap_err();
+        assert_eq!((error.code, error.param.contains('?')), ("invalid_json", false));
+    }
 }
 
 #[test]
@@ -492,6 +495,42 @@ fn a_token_may_nothing_that_its_key_may_not() {
     }
     for origins in [&["https://other.example", "https://App.Example"][..], &["*"]] {
         assert!(granted(&json!({"origin": "https://app.example:443"}), &placed(origins)).is_ok());
+    }
+}
+
+#[test]
+fn a_token_loses_what_its_key_loses() {
+    let aliases = [("fast".to_owned(), "gpt-oss-120b".to_owned())].into_iter().collect();
+    let row = |id: &str| (id.to_owned(), serde_json::from_value(json!({})).unwrap());
+    let models = Models::new(vec![row("gpt-oss-120b"), row("zai")], aliases, 100).unwrap();
+    let names = |list: &[&str]| Some(list.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>());
+    let token = Claims { models: names(&["fast", "zai"]), ..claims("acme") };
+
+    let same = token.narrow(&record(), &models);
+    assert_eq!(same, KeyRecord { scopes: Some(token.scopes.clone()), models: token.models.clone(), ..record() });
+    assert!(same.allows(Scope::Completions) && !same.allows(Scope::Tokens) && !same.allows(Scope::Usage));
+
+    let now = KeyRecord { scopes: Some(vec![Scope::Models, Scope::Tokens]), models: names(&["gpt-oss-120b"]), ..record() };
+    let narrowed = token.narrow(&now, &models);
+    assert_eq!((narrowed.scopes, narrowed.models), (Some(vec![Scope::Models]), names(&["fast"])));
+    let none = KeyRecord { models: names(&["other"]), ..record() };
+    assert_eq!(token.narrow(&none, &models).models, names(&[]));
+    assert_eq!(claims("acme").narrow(&now, &models).models, now.models);
+}
+
+#[test]
+fn a_configured_key_is_found_by_its_tokens_and_no_others() {
+    let entry = |key: &str, tenant: &str| json!({"sha256": KeyDigest::of(key).hex(), "tenant": tenant});
+    let settings = json!({"GATEWAY_KEYS": [entry("a", "acme"), entry("b", "acme"), entry("c", "other")]});
+    let keys = Config::read(&settings.to_string()).unwrap().keys;
+    let token = |key: &str, tenant: &str, managed| {
+        let key_sha256 = issuer_digest(&KeyDigest::of(key).hex(), managed);
+        Claims { key_sha256, ..claims(tenant) }
+    };
+    let found = |claims: Claims| claims.configured_issuer(&keys).map(|key| key.record.id.clone());
+    assert_eq!(found(token("b", "acme", false)).as_deref(), Some("acme.configured-2"));
+    for claims in [token("b", "other", false), token("c", "acme", false), token("d", "acme", false), token("b", "acme", true)] {
+        assert_eq!(found(claims), None);
     }
 }
 

@@ -86,7 +86,8 @@ impl Order {
         let mut reader = serde_json::Deserializer::from_slice(body);
         let order: Self = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
             let path = error.path().to_string();
-            let path = if path == "." { String::new() } else { path };
+            // How it names the whole, and a place that is not JSON.
+            let path = if matches!(&*path, "." | "?") { String::new() } else { path };
             unreadable(path, error.inner())
         })?;
         reader.end().map_err(|error| unreadable(String::new(), &error))?;
@@ -167,8 +168,7 @@ fn check_models(asked: Option<&[String]>, key: &KeyRecord, models: &Models) -> R
         if !(1..=LONGEST_MODEL).contains(&name.len()) {
             return Err(wrong(&path, format!("The name of a model is 1 to {LONGEST_MODEL} bytes long.")));
         }
-        let id = models.resolve(name).id;
-        if key.models.as_ref().is_some_and(|listed| !listed.iter().any(|listed| models.resolve(listed).id == id)) {
+        if key.models.as_ref().is_some_and(|listed| !models.lists(listed, name)) {
             let message = "The key may not call this model, so its tokens may not. Use one of the `models` of its record.";
             return Err(Error::new(403, "model_not_allowed", message).about(path).final_word());
         }

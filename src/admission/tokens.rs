@@ -10,9 +10,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
-use super::keys::hex;
-use super::record::{Region, Scope};
+use super::keys::{GatewayKey, hex};
+use super::record::{KeyRecord, Region, Scope};
 use super::secrets::{DerivedKey, EdgeSecret, Purpose};
+use crate::cloud::models::Models;
 use crate::error::Error;
 use crate::ledger::terms::Limit;
 
@@ -61,6 +62,26 @@ pub struct Claims {
     pub exp: u64,
     /// The token's own name: 16 random bytes in hexadecimal digits.
     pub jti: String,
+}
+
+impl Claims {
+    /// The configured key that issued the token; none when it is a managed key's, or is no longer configured.
+    pub fn configured_issuer<'k>(&self, keys: &'k [GatewayKey]) -> Option<&'k GatewayKey> {
+        keys.iter().find(|key| key.record.tenant == self.tenant && issuer_digest(&key.sha256.hex(), false) == self.key_sha256)
+    }
+
+    /// What a caller with the token may do: its key's record, less what the token leaves out. The key may have lost rights since.
+    pub fn narrow(&self, key: &KeyRecord, models: &Models) -> KeyRecord {
+        let listed = |name: &String| key.models.as_ref().is_none_or(|listed| models.lists(listed, name));
+        KeyRecord {
+            scopes: Some(self.scopes.iter().copied().filter(|scope| key.allows(*scope)).collect()),
+            models: match &self.models {
+                Some(own) => Some(own.iter().filter(|name| listed(name)).cloned().collect()),
+                None => key.models.clone(),
+            },
+            ..key.clone()
+        }
+    }
 }
 
 /// How a token names the key that issued it, from the key's SHA-256 as 64 hexadecimal digits. Everyone can read a token. The digest of
