@@ -522,7 +522,7 @@ fn only_the_secret_opens() {
 fn names_in_kv_are_apart() {
     assert_eq!(key_name("00ff"), "key:00ff");
     assert_eq!(tenant_name("acme"), "tenant:acme");
-    let name = origin_name("acme", "https://a.example");
+    let name = origin_name(Some("acme"), "https://a.example");
     assert!(name.starts_with("origin:acme:") && name.len() == 12 + 64 && !name.contains("example"));
 }
 

@@ -11,12 +11,15 @@ pub mod issue;
 pub mod keys;
 pub mod memory;
 pub mod operator;
+pub mod order;
+pub mod origins;
 pub mod proof;
 pub mod reading;
 pub mod record;
 pub mod reservation;
 pub mod rotation;
 pub mod secrets;
+pub mod tokens;
 
 use std::borrow::Cow;
 use std::cell::RefCell;
@@ -32,6 +35,7 @@ use crate::ledger::terms::Span;
 use keys::{GatewayKey, KeyDigest};
 use memory::{CACHED_SECONDS, Memory, REFUSED_MS, REMEMBERED_MS};
 use record::{KeyRecord, Region, Scope, TenantRecord};
+use tokens::Claims;
 
 /// The KV namespace of keys' and tenants' records.
 pub const KEYS: &str = "KEYS";
@@ -62,7 +66,7 @@ impl Default for Acquaintances {
 impl Acquaintances {
     /// Forgets a key that its ledger has called revoked, and everything of its tenant.
     pub fn forget(&self, caller: &Caller) {
-        if let Some(digest) = &caller.digest {
+        if let Some(digest) = caller.digest.as_ref().or(caller.issuer.as_ref()) {
             self.keys.borrow_mut().forget(digest);
         }
         self.tenants.borrow_mut().forget(&caller.record.tenant);
@@ -89,6 +93,10 @@ pub struct Caller {
     pub managed: bool,
     /// The key's digest, when the key itself was presented.
     pub digest: Option<KeyDigest>,
+    /// What a page holds in place of the key.
+    pub token: Option<Rc<Claims>>,
+    /// The key's own record, when a token has narrowed it.
+    issuer: Option<KeyDigest>,
     region: Option<Region>,
 }
 
@@ -110,7 +118,7 @@ impl Caller {
 
     /// The end user of a call whose body names one, or none.
     pub fn end_user<'a>(&'a self, named: Option<&'a str>) -> Option<&'a str> {
-        named
+        self.token.as_ref().and_then(|claims| claims.sub.as_deref()).or(named)
     }
 
     /// With which keys the tenant's answers are encrypted; none without `EDGE_SECRET`.
@@ -138,9 +146,7 @@ impl Caller {
     /// # Errors
     /// 403 when the key is for other models.
     pub fn may_call(&self, config: &Config, name: &str) -> Result<(), Error> {
-        let id = config.models.resolve(name).id;
-        let listed = |models: &Vec<String>| models.iter().any(|model| model == name || config.models.resolve(model).id == id);
-        if self.record.models.as_ref().is_none_or(listed) {
+        if self.record.models.as_ref().is_none_or(|listed| config.models.lists(listed, name)) {
             return Ok(());
         }
         Err(Error::new(403, "model_not_allowed", "The key is not for this model. Use one of the models in its record.")
@@ -201,28 +207,86 @@ async fn known(gateway: &Gateway, config: &Config, call: &Call) -> Result<Caller
     let Some(key) = keys::bearer(authorization) else {
         return Err(wrong_key("The `Authorization` header must read `Bearer <key>`."));
     };
+    if tokens::looks_like_token(key) {
+        return by_token(gateway, config, call, key).await;
+    }
     let digest = KeyDigest::of(key);
     if let Some(GatewayKey { record, region, .. }) = keys::find(&config.keys, &digest) {
         let tenant = tenant(gateway, config, call, &record.tenant).await?;
-        return Ok(Caller { record: record.clone(), tenant, managed: false, digest: Some(digest), region: *region });
+        return Ok(Caller {
+            record: record.clone(),
+            tenant,
+            managed: false,
+            digest: Some(digest),
+            token: None,
+            issuer: None,
+            region: *region,
+        });
     }
-    let remembered = gateway.known.keys.borrow().get(&digest, call.head.now_ms);
-    let record = match remembered {
-        Some(record) => record,
-        None => look_up(gateway, call, digest).await?,
-    };
+    let record = managed(gateway, call, digest, issue::well_formed(key)).await?;
     let tenant = tenant(gateway, config, call, &record.tenant).await?;
-    Ok(Caller { record, tenant, managed: true, digest: Some(digest), region: None })
+    Ok(Caller { record, tenant, managed: true, digest: Some(digest), token: None, issuer: None, region: None })
+}
+
+/// Who calls with a browser token: its key, as far as the token goes.
+async fn by_token(gateway: &Gateway, config: &Config, call: &Call, token: &str) -> Result<Caller, Error> {
+    let secrets = || config.edge_secret.iter().chain(&config.previous_edge_secret);
+    let origin = call.head.header(ReadHeader::Origin).or_else(|| same_origin(call));
+    let claims = match tokens::verify(secrets(), token, origin, call.head.now_ms) {
+        Ok(claims) => claims,
+        Err(fault) => {
+            // A page has to learn that its token has expired. Only a token that is not the gateway's own counts as a wrong key.
+            if fault.reader().is_some_and(|reader| Some(reader) == origin) {
+                call.let_page_read();
+            }
+            let genuine = fault.genuine.is_some();
+            let error = Error::from(fault);
+            return Err(if genuine { error } else { guard(gateway, call, error).await });
+        }
+    };
+    call.let_page_read();
+    let gone = || {
+        Error::new(401, "token_not_accepted", "The key that issued this browser token is no longer accepted. Issue one with another key.")
+            .about("api_key")
+    };
+    let (record, managed, issuer, region) = match claims.managed_issuer() {
+        Some(digest) => (managed(gateway, call, digest, true).await?, true, Some(digest), None),
+        None => {
+            let key = claims.configured_issuer(&config.keys, secrets()).ok_or_else(gone)?;
+            (key.record.clone(), false, None, key.region)
+        }
+    };
+    if record.tenant != claims.tenant || record.id != claims.key {
+        return Err(gone());
+    }
+    let tenant = tenant(gateway, config, call, &record.tenant).await?;
+    let record = Rc::new(claims.narrow(&record, &config.models));
+    Ok(Caller { record, tenant, managed, digest: None, token: Some(Rc::new(claims)), issuer, region })
+}
+
+/// The gateway's own origin, when a page of it reads something: browsers send no `Origin` then, but say so (Fetch Metadata).
+fn same_origin(call: &Call) -> Option<&str> {
+    let reads = matches!(call.head.method(), "GET" | "HEAD");
+    (reads && call.header("sec-fetch-site") == "same-origin").then(|| call.head.origin())
+}
+
+/// The record of a key that was made over the API. A text that cannot be such a key is not looked up.
+async fn managed(gateway: &Gateway, call: &Call, digest: KeyDigest, may_be: bool) -> Result<Rc<KeyRecord>, Error> {
+    let remembered = gateway.known.keys.borrow().get(&digest, call.head.now_ms);
+    match remembered {
+        Some(record) => Ok(record),
+        None => look_up(gateway, call, digest, may_be).await,
+    }
 }
 
 /// Looks a key up that this isolate does not remember. An address that keeps sending wrong ones is refused without a look-up: what it
 /// costs an attacker to ask must not be less than what it costs to answer.
-async fn look_up(gateway: &Gateway, call: &Call, digest: KeyDigest) -> Result<Rc<KeyRecord>, Error> {
-    let address = network(&call.address());
-    if gateway.known.refused.borrow().get(&address, call.head.now_ms).is_some() {
+async fn look_up(gateway: &Gateway, call: &Call, digest: KeyDigest, may_be: bool) -> Result<Rc<KeyRecord>, Error> {
+    let refused = gateway.binds.wrong_keys && gateway.known.refused.borrow().get(&network(&call.address()), call.head.now_ms).is_some();
+    if refused {
         return Err(too_many_wrong_keys());
     }
-    if gateway.binds.keys {
+    if may_be && gateway.binds.keys {
         let found = call.look(KEYS, &record::key_name(&digest.hex()), Some(CACHED_SECONDS)).await;
         let found = found.map_err(|_| unreadable_keys())?;
         if let Some(record) = found.map(|bytes| serde_json::from_slice::<KeyRecord>(&bytes)) {
@@ -231,16 +295,23 @@ async fn look_up(gateway: &Gateway, call: &Call, digest: KeyDigest) -> Result<Rc
             return Ok(record);
         }
     }
-    if gateway.binds.wrong_keys && !call.limit(WRONG_KEYS, &address).await {
-        gateway.known.refused.borrow_mut().put(address, (), call.head.now_ms);
-        return Err(too_many_wrong_keys());
-    }
-    let error = wrong_key("Wrong API Key. This gateway takes its own keys, not those of Cerebras.");
+    Err(guard(gateway, call, wrong_key("Wrong API Key. This gateway takes its own keys, not those of Cerebras.")).await)
+}
+
+/// Counts a wrong key, or a forged token, of an address: what the caller is told, and what the audit hears of those that are not too
+/// many.
+pub async fn guard(gateway: &Gateway, call: &Call, error: Error) -> Error {
     // Without the limit, whoever sends wrong keys would fill the audit.
-    if gateway.binds.wrong_keys {
-        gateway.post_refusal(OWN_LEDGER, None, "", &error);
+    if !gateway.binds.wrong_keys {
+        return error;
     }
-    Err(error)
+    let address = network(&call.address());
+    if !call.limit(WRONG_KEYS, &address).await {
+        gateway.known.refused.borrow_mut().put(address, (), call.head.now_ms);
+        return too_many_wrong_keys();
+    }
+    gateway.post_refusal(OWN_LEDGER, None, "", &error);
+    error
 }
 
 /// The tenant's record. A tenant that nobody has set anything for has none.

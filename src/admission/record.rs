@@ -16,9 +16,9 @@ pub fn tenant_name(tenant: &str) -> String {
     format!("tenant:{tenant}")
 }
 
-/// The name under which KV has an origin whose pages may hold tokens of a tenant's keys.
-pub fn origin_name(tenant: &str, origin: &str) -> String {
-    format!("origin:{tenant}:{}", KeyDigest::of(origin).hex())
+/// The name under which KV has an origin whose pages may hold tokens of a tenant's keys; of any tenant's, when none is named.
+pub fn origin_name(tenant: Option<&str>, origin: &str) -> String {
+    format!("origin:{}:{}", tenant.unwrap_or_default(), KeyDigest::of(origin).hex())
 }
 
 /// What a key or a token may be used for.

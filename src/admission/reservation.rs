@@ -40,7 +40,6 @@ impl Wanted<'_> {
             Usage { prompt_tokens: input, completion_tokens: request.output_tokens(model.cap_tokens, most) }
         };
         let cost = |model: Resolved<'_>| price::at_most(model.row, usage(model));
-        let terms = || Terms { limits: caller.record.limits.clone(), budget: caller.record.budget };
         Reserve {
             id,
             key: caller.record.id.clone(),
@@ -53,11 +52,20 @@ impl Wanted<'_> {
                 Some(other) => cost(model).zip(cost(other)).map(|(one, other)| one.max(other)),
                 None => cost(model),
             },
-            terms: if caller.managed || terms() == Terms::default() { Vec::new() } else { vec![(caller.record.id.clone(), terms())] },
+            terms: terms(caller),
             idempotency,
             lease_ms,
         }
     }
+}
+
+/// The terms that the ledger does not have itself: those of a configured key, and those of a token.
+fn terms(caller: &Caller) -> Vec<(String, Terms)> {
+    let record = &caller.record;
+    let of_key = (!caller.managed).then(|| (record.id.clone(), Terms { limits: record.limits.clone(), budget: record.budget }));
+    let of_token =
+        caller.token.as_ref().map(|claims| (format!("token.{}", claims.jti), Terms { limits: claims.limits.clone(), budget: None }));
+    of_key.into_iter().chain(of_token).filter(|(_, terms)| *terms != Terms::default()).collect()
 }
 
 /// What makes a call the same as an earlier one: the key's id, the resource and the caller's `Idempotency-Key`, and the body.

@@ -10,7 +10,7 @@ use crate::admission::keys::hex;
 use crate::admission::operator;
 use crate::admission::reading;
 use crate::admission::record::{KeyRecord, Region, Scope, TenantRecord, key_name, origin_name, tenant_name};
-use crate::admission::{self, KEYS, OWN_LEDGER, WRONG_KEYS, network, too_many_wrong_keys};
+use crate::admission::{self, KEYS, OWN_LEDGER};
 use crate::boundary::{Call, ReadHeader};
 use crate::config::Config;
 use crate::error::Error;
@@ -28,16 +28,7 @@ pub async fn admit(gateway: &Gateway, call: &Call) -> Result<(), Error> {
     if operator::knows_secret(gateway.config()?, &call.head)? {
         return Ok(());
     }
-    let address = network(&call.address());
-    if gateway.binds.wrong_keys && !call.limit(WRONG_KEYS, &address).await {
-        return Err(too_many_wrong_keys());
-    }
-    let error = operator::wrong_secret();
-    // Without the limit, whoever sends wrong secrets would fill the audit.
-    if gateway.binds.wrong_keys {
-        gateway.post_refusal(OWN_LEDGER, None, "", &error);
-    }
-    Err(error)
+    Err(admission::guard(gateway, call, operator::wrong_secret()).await)
 }
 
 /// Whose data is asked for: the tenant of a gateway key with a scope, or the one that the administrator names.
@@ -205,7 +196,9 @@ impl Ledger<'_> {
         for _ in 0..MOST_COPIES {
             for Held { sha256, record } in &held {
                 for origin in record.origins.iter().flatten() {
-                    self.copy(&origin_name(&self.tenant, origin), b"1".to_vec(), id).await?;
+                    for name in [origin_name(Some(&self.tenant), origin), origin_name(None, origin)] {
+                        self.copy(&name, b"1".to_vec(), id).await?;
+                    }
                 }
                 self.copy(&key_name(sha256), written(record)?, id).await?;
             }

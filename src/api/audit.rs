@@ -9,7 +9,7 @@ use super::{add_common, tell};
 use crate::Gateway;
 use crate::admission::OWN_LEDGER;
 use crate::admission::record::Scope;
-use crate::boundary::{Answered, Call, ReadHeader};
+use crate::boundary::{Answered, Call};
 use crate::error::Error;
 use crate::ledger::message::{AuditQuery, Message};
 use crate::protocol::headers::Lines;

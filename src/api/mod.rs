@@ -9,11 +9,12 @@ pub mod proofs;
 pub mod query;
 pub mod route;
 pub mod tenants;
+pub mod tokens;
 pub mod usage;
 pub mod users;
 
 use crate::Gateway;
-use crate::admission::cors;
+use crate::admission::{cors, origins};
 use crate::boundary::{Answered, Call, ReadHeader};
 use crate::error::Error;
 use crate::protocol::headers::{Lines, well_formed_id};
@@ -35,9 +36,7 @@ async fn dispatch(gateway: &Gateway, call: &Call) -> Result<Answered, Error> {
     let method = call.head.method();
     let resource = route.resource.ok_or_else(|| unknown(path))?;
     if method == "OPTIONS" {
-        let config = gateway.config()?;
-        let lines = cors::preflight(config, &call.head, resource.methods())?;
-        return Ok(call.respond(204, &lines, None));
+        return preflight(gateway, call, resource.methods(), route.tenant).await;
     }
     if !resource.methods().split(", ").any(|known| known == method) {
         let error = Error::new(405, "method_not_allowed", format!("{method} is not known here. Use {}.", resource.methods()));
@@ -48,6 +47,7 @@ async fn dispatch(gateway: &Gateway, call: &Call) -> Result<Answered, Error> {
         Resource::Warming => Ok(own(gateway, call, method, "null")),
         Resource::Health => gateway.config().map(|_| own(gateway, call, method, "{\"status\":\"ok\"}")),
         Resource::Completions(endpoint) => completions::answer(gateway, call, endpoint, route.tenant).await,
+        Resource::Tokens => tokens::answer(gateway, call, route.tenant).await,
         Resource::Models(target) => models::answer(gateway, call, method, &target, query, route.tenant).await,
         Resource::Keys(target) => keys::answer(gateway, call, method, &target, query).await,
         Resource::Tenants(target) => tenants::answer(gateway, call, method, &target).await,
@@ -58,10 +58,23 @@ async fn dispatch(gateway: &Gateway, call: &Call) -> Result<Answered, Error> {
     }
 }
 
+/// Answers a preflight, which comes without a key or a token.
+async fn preflight(gateway: &Gateway, call: &Call, methods: &str, tenant: Option<&str>) -> Result<Answered, Error> {
+    let config = gateway.config()?;
+    let allowed = match call.head.header(ReadHeader::Origin) {
+        Some(origin) => cors::configured(config, tenant, origin) || (gateway.binds.keys && origins::registered(call, tenant, origin).await),
+        None => false,
+    };
+    let lines = cors::preflight(&call.head, methods, allowed)?;
+    Ok(call.respond(204, &lines, None))
+}
+
 fn unknown(path: &str) -> Error {
     let shown: String = path.chars().take(128).collect();
-    let message =
-        format!("There is nothing at {shown}. Completions are at /v1/chat/completions and /v1/completions, models at /v1/models.");
+    let message = format!(
+        "There is nothing at {shown}. Completions are at /v1/chat/completions and /v1/completions, models at /v1/models, \
+         browser tokens at /v1/tokens."
+    );
     Error::new(404, "unknown_path", message).about("path").final_word()
 }
 
@@ -90,7 +103,7 @@ pub fn constant_headers() -> Lines {
     lines
 }
 
-/// What every answer carries in words of its own: the request's id, and leave to read it for pages of configured origins.
+/// What every answer carries in words of its own: the request's id, and leave to read it for the pages that have it.
 fn add_common(gateway: &Gateway, call: &Call, upstream_id: Option<&str>, lines: &mut Lines) {
     let given = call.head.header(ReadHeader::RequestId).filter(|id| well_formed_id(id));
     match (given, upstream_id) {
@@ -101,9 +114,7 @@ fn add_common(gateway: &Gateway, call: &Call, upstream_id: Option<&str>, lines: 
         (Some(id), None) | (None, Some(id)) => lines.add("x-request-id", id),
         (None, None) => lines.add("x-request-id", &call.unique_id()),
     }
-    if let Ok(config) = gateway.config() {
-        cors::add(config, &call.head, lines);
-    }
+    cors::add(gateway.config().ok(), &call.head, call.page_may_read(), lines);
 }
 
 /// An error of the gateway's own.

@@ -366,6 +366,8 @@ export class Call {
   async look(slot, namespace, key, cacheTtl, seals, context) {
     let said = "failed";
     let value = null;
+    // What wasm lends is a view of its memory, good until the next step.
+    seals = seals?.slice();
     try {
       value = await this.env[namespace].get(key, { type: "arrayBuffer", cacheTtl });
       if (value !== null && seals !== undefined) value = await opened(value, seals, `${context}\n${key}`);
@@ -379,6 +381,7 @@ export class Call {
   /** Stores a value for `ttl` seconds, or for good, encrypted when there is a seal: "kept" or "failed". */
   async keep(slot, namespace, key, value, ttl, seal, context) {
     let said = "kept";
+    seal = seal?.slice();
     try {
       if (seal !== undefined) value = await sealed(value, seal, `${context}\n${key}`);
       await this.env[namespace].put(key, value, { expirationTtl: ttl });
@@ -391,6 +394,7 @@ export class Call {
   /** Encrypts a value, or opens one that was encrypted: its bytes, or none. */
   async seal(slot, value, seals, context, open) {
     let bytes = NOTHING;
+    seals = seals.slice();
     try {
       const made = open ? await opened(value, seals, context) : await sealed(value, seals, context);
       if (made !== null) bytes = new Uint8Array(made);

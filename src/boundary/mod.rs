@@ -5,6 +5,8 @@
 
 pub mod task;
 
+use std::cell::Cell;
+
 use serde::de::DeserializeOwned;
 use task::{Brought, Inbox};
 use wasm_bindgen::prelude::*;
@@ -158,6 +160,14 @@ impl Head {
         target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query)))
     }
 
+    /// The scheme, host and port that the request came to.
+    pub fn origin(&self) -> &str {
+        let url = self.line(2);
+        let authority = url.find("://").map_or(0, |at| at.saturating_add(3));
+        let path = url.get(authority..).and_then(|rest| rest.find('/')).map_or(url.len(), |at| at.saturating_add(authority));
+        url.get(..path).unwrap_or_default()
+    }
+
     /// A header's value, when there is one that is not empty.
     pub fn header(&self, header: ReadHeader) -> Option<&str> {
         Some(self.line(LINES_BEFORE.saturating_add(header as usize))).filter(|value| !value.is_empty())
@@ -253,13 +263,24 @@ pub struct Call {
     inbox: Inbox,
     /// What is known before the body is read.
     pub head: Head,
+    page_may_read: Cell<bool>,
 }
 
 impl Call {
     /// Takes a request over from the runtime.
     pub fn open(js: JsCall, inbox: Inbox) -> Self {
         let head = Head::new(js.head(inbox.slot()));
-        Self { js, inbox, head }
+        Self { js, inbox, head, page_may_read: Cell::new(false) }
+    }
+
+    /// Lets the page that asks read every answer from now on, errors too: admission has found that its origin is the caller's.
+    pub fn let_page_read(&self) {
+        self.page_may_read.set(true);
+    }
+
+    /// Whether [`Self::let_page_read`] was called.
+    pub fn page_may_read(&self) -> bool {
+        self.page_may_read.get()
     }
 
     /// A header that few requests are asked for, and so is not in the [`Head`]; empty when there is none.

@@ -100,6 +100,12 @@ impl Models {
         let row = self.rows.get(id);
         Resolved { id, row, cap_tokens: row.and_then(|row| row.cap_tokens).unwrap_or(self.cap_tokens) }
     }
+
+    /// Whether a list of ids and aliases has the model behind a name.
+    pub fn lists(&self, list: &[String], name: &str) -> bool {
+        let id = self.resolve(name).id;
+        list.iter().any(|listed| self.resolve(listed).id == id)
+    }
 }
 
 impl<'m> Resolved<'m> {
