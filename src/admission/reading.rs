@@ -25,7 +25,6 @@ pub fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) ->
 /// 400 naming the field: text that is not JSON, keys that stand twice, unknown and missing fields, wrong values.
 pub fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Error> {
     Document::read(body).map_err(refusal)?;
-    // By way of a `Value`, because only there a number is one to every reader (serde_json's `arbitrary_precision`).
     let value: Value = serde_json::from_slice(body).map_err(|_| Error::invalid("invalid_json", "", "The body is not JSON."))?;
     if let Some(path) = list_for_object(&value) {
         return Err(told(&path, "expected an object"));

@@ -275,7 +275,7 @@ describe("keys", () => {
 
   test("that nobody configured refuse each call, and name the variable", async () => {
     for (const GATEWAY_KEYS of [undefined, "", "[]", []]) {
-      await withEdge({ vars: { GATEWAY_KEYS } }, async (other) => {
+      await withEdge({ vars: { GATEWAY_KEYS, ADMIN_SECRET: undefined } }, async (other) => {
         for (const authorization of [`Bearer ${KEY}`, "Bearer maya-local", "Bearer ", undefined]) {
           const headers = authorization === undefined ? {} : { authorization };
           for (const response of [
@@ -306,7 +306,7 @@ describe("keys", () => {
       assert.equal((await post(other, chat("hi"))).status, 200);
     });
     // A variable of that name is no local build.
-    await withEdge({ vars: { GATEWAY_KEYS: undefined, LOCAL: "true" } }, async (other) => {
+    await withEdge({ vars: { GATEWAY_KEYS: undefined, ADMIN_SECRET: undefined, LOCAL: "true" } }, async (other) => {
       await assertError(await post(other, chat("hi"), local), 500, "no_gateway_keys");
     });
   });
