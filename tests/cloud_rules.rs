@@ -21,7 +21,7 @@ use maya_edge::api::route::{ModelTarget, Resource, Route};
 use maya_edge::boundary::Failure;
 use maya_edge::cloud::attempts::{Attempts, Next, Outcome};
 use maya_edge::cloud::models::{Capability, MicroDollars, Model, Models};
-use maya_edge::config::{CacheMode, Config, LOCAL_KEY, NAMES, LedgerFailure, fingerprint};
+use maya_edge::config::{CacheMode, Config, LOCAL_KEY, LedgerFailure, NAMES, fingerprint};
 use maya_edge::error::{Error, upstream};
 use maya_edge::protocol::headers::{Lines, well_formed_id, well_formed_traceparent};
 use maya_edge::protocol::request::Endpoint;
@@ -254,7 +254,8 @@ fn the_local_secrets_are_for_local_development_alone() {
 
 #[test]
 fn the_audit_of_a_configuration_tells_no_secret() {
-    let settings = |key: &str, ttl: u32| fingerprint(&json!({"CEREBRAS_API_KEY": key, "EDGE_SECRET": key, "CACHE_TTL_SECONDS": ttl}).to_string());
+    let settings =
+        |key: &str, ttl: u32| fingerprint(&json!({"CEREBRAS_API_KEY": key, "EDGE_SECRET": key, "CACHE_TTL_SECONDS": ttl}).to_string());
     assert_eq!(settings("one", 60), settings("other", 60));
     assert_ne!(settings("one", 60), settings("one", 61));
     assert_eq!(settings("one", 60)["secrets"], json!(["CEREBRAS_API_KEY", "EDGE_SECRET"]));

@@ -336,7 +336,11 @@ fn a_word_against_storing_is_for_the_gateway_alone() {
         // What says that it may be stored says nothing, and whether the field is known is for Cerebras to say.
         (r#"{"model":"m","store":true,"messages":[{}]}"#, r#"{"model":"m","store":true,"messages":[{}],"max_completion_tokens":7}"#, true),
         (r#"{"model":"m","store":null,"messages":[{}]}"#, r#"{"model":"m","store":null,"messages":[{}],"max_completion_tokens":7}"#, true),
-        (r#"{"model":"m","store":false,"messages":[{}],"max_completion_tokens":null}"#, r#"{"model":"m","messages":[{}],"max_completion_tokens":7}"#, false),
+        (
+            r#"{"model":"m","store":false,"messages":[{}],"max_completion_tokens":null}"#,
+            r#"{"model":"m","messages":[{}],"max_completion_tokens":7}"#,
+            false,
+        ),
         (r#"{"model":"m","messages":[{}],"store":false}"#, r#"{"model":"m","messages":[{}],"max_completion_tokens":7}"#, false),
     ] {
         let request = CompletionRequest::read(body.as_bytes(), Endpoint::Chat).unwrap();

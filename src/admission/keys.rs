@@ -31,6 +31,18 @@ impl KeyDigest {
         self.0.ct_eq(&Self::of(key).0).into()
     }
 
+    /// Reads 64 hexadecimal digits.
+    pub fn read(text: &str) -> Option<Self> {
+        if text.len() != 64 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return None;
+        }
+        let mut digest = [0; 32];
+        for (place, digits) in digest.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
+            *place = u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;
+        }
+        Some(Self(digest))
+    }
+
     /// 64 hexadecimal digits.
     pub fn hex(&self) -> String {
         hex(&self.0)
@@ -44,17 +56,8 @@ pub fn hex(bytes: &[u8]) -> String {
 
 impl<'de> Deserialize<'de> for KeyDigest {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
         let wrong = || serde::de::Error::custom("expected the SHA-256 of a key as 64 hexadecimal digits");
-        if text.len() != 64 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-            return Err(wrong());
-        }
-        let mut digest = [0; 32];
-        for (place, digits) in digest.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
-            let digits = std::str::from_utf8(digits).map_err(|_| wrong())?;
-            *place = u8::from_str_radix(digits, 16).map_err(|_| wrong())?;
-        }
-        Ok(Self(digest))
+        Self::read(&String::deserialize(deserializer)?).ok_or_else(wrong)
     }
 }
 

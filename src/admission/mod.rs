@@ -28,6 +28,7 @@ use crate::ledger::terms::Span;
 use keys::{GatewayKey, KeyDigest};
 use memory::{CACHED_SECONDS, Memory, REFUSED_MS, REMEMBERED_MS};
 use record::{KeyRecord, Region, Scope, TenantRecord};
+use tokens::{Claims, Fault, TokenFault};
 
 /// The KV namespace of keys' and tenants' records.
 pub const KEYS: &str = "KEYS";
@@ -35,6 +36,9 @@ pub const KEYS: &str = "KEYS";
 pub const WRONG_KEYS: &str = "WRONG_KEYS";
 /// The name of the gateway's own ledger: no tenant can be called so.
 pub const OWN_LEDGER: &str = "_gateway";
+
+/// The code of a key that nobody knows.
+const WRONG_KEY: &str = "wrong_api_key";
 
 /// What an isolate remembers of those who call.
 #[derive(Debug)]
@@ -58,8 +62,9 @@ impl Default for Acquaintances {
 impl Acquaintances {
     /// Forgets a key that its ledger has called revoked, and everything of its tenant.
     pub fn forget(&self, caller: &Caller) {
-        if let Some(digest) = &caller.digest {
-            self.keys.borrow_mut().forget(digest);
+        let issuer = || caller.token.as_ref().and_then(|claims| KeyDigest::read(&claims.key_sha256));
+        if let Some(digest) = caller.digest.or_else(issuer) {
+            self.keys.borrow_mut().forget(&digest);
         }
         self.tenants.borrow_mut().forget(&caller.record.tenant);
     }
@@ -77,8 +82,10 @@ pub struct Tenant {
 /// Who calls.
 #[derive(Clone, Debug)]
 pub struct Caller {
-    /// The key's record.
+    /// The key's record; of a token, less what the token leaves out.
     pub record: Rc<KeyRecord>,
+    /// What the token says, when one was presented.
+    pub token: Option<Rc<Claims>>,
     /// The tenant.
     pub tenant: Rc<Tenant>,
     /// Whether the key was made over the API, so that the ledger has its record, too.
@@ -104,9 +111,9 @@ impl Caller {
         self.record.store != Some(false) && self.tenant.record.store != Some(false)
     }
 
-    /// The end user of a call whose body names one, or none.
+    /// The end user of a call whose body names one, or none. A page cannot pass for another user than its token's.
     pub fn end_user<'a>(&'a self, named: Option<&'a str>) -> Option<&'a str> {
-        named
+        self.token.as_ref().and_then(|claims| claims.sub.as_deref()).or(named)
     }
 
     /// With which keys the tenant's answers are encrypted; none without `EDGE_SECRET`.
@@ -200,15 +207,59 @@ async fn known(gateway: &Gateway, config: &Config, call: &Call) -> Result<Caller
     let digest = KeyDigest::of(key);
     if let Some(GatewayKey { record, region, .. }) = keys::find(&config.keys, &digest) {
         let tenant = tenant(gateway, config, call, &record.tenant).await?;
-        return Ok(Caller { record: record.clone(), tenant, managed: false, digest: Some(digest), region: *region });
+        return Ok(Caller { record: record.clone(), token: None, tenant, managed: false, digest: Some(digest), region: *region });
     }
-    let remembered = gateway.known.keys.borrow().get(&digest, call.head.now_ms);
-    let record = match remembered {
-        Some(record) => record,
-        None => look_up(gateway, call, digest).await?,
-    };
+    if tokens::looks_like_token(key) {
+        return by_token(gateway, config, call, key).await;
+    }
+    let record = managed(gateway, call, digest).await?;
     let tenant = tenant(gateway, config, call, &record.tenant).await?;
-    Ok(Caller { record, tenant, managed: true, digest: Some(digest), region: None })
+    Ok(Caller { record, token: None, tenant, managed: true, digest: Some(digest), region: None })
+}
+
+/// Admits a page by its token. The key that issued the token is looked up as if it had come itself, so a token ends with its key.
+async fn by_token(gateway: &Gateway, config: &Config, call: &Call, token: &str) -> Result<Caller, Error> {
+    let origin = call.head.header(ReadHeader::Origin);
+    let secrets = config.edge_secret.iter().chain(&config.previous_edge_secret);
+    let claims = tokens::verify(secrets, token, origin, call.head.now_ms).map_err(|fault| {
+        if fault.reader() == origin {
+            call.let_page_read();
+        }
+        let genuine = fault.genuine.clone();
+        let error = Error::from(fault);
+        if let Some(claims) = genuine {
+            gateway.post_refusal(&claims.tenant, claims.region, &claims.key, &error);
+        }
+        error
+    })?;
+    call.let_page_read();
+    let gone = || Error::from(TokenFault::from(Fault::NotAccepted("the key that issued it is no longer there")));
+    let (record, managed, region) = match (claims.configured_issuer(&config.keys), KeyDigest::read(&claims.key_sha256)) {
+        (Some(key), _) => (key.record.clone(), false, key.region),
+        (None, Some(digest)) => {
+            let found = managed(gateway, call, digest).await;
+            (found.map_err(|error| if error.code == WRONG_KEY { gone() } else { error })?, true, None)
+        }
+        (None, None) => return Err(gone()),
+    };
+    if record.id != claims.key || record.tenant != claims.tenant {
+        return Err(gone());
+    }
+    if record.origins.as_ref().is_some_and(|origins| !cors::listed(origins, &claims.origin)) {
+        return Err(TokenFault::from(Fault::NotAccepted("its key is no longer for pages of this origin")).into());
+    }
+    let tenant = tenant(gateway, config, call, &record.tenant).await?;
+    let record = Rc::new(claims.narrow(&record, &config.models));
+    Ok(Caller { record, token: Some(Rc::new(claims)), tenant, managed, digest: None, region })
+}
+
+/// The record of a key that was made over the API.
+async fn managed(gateway: &Gateway, call: &Call, digest: KeyDigest) -> Result<Rc<KeyRecord>, Error> {
+    let remembered = gateway.known.keys.borrow().get(&digest, call.head.now_ms);
+    match remembered {
+        Some(record) => Ok(record),
+        None => look_up(gateway, call, digest).await,
+    }
 }
 
 /// Looks a key up that this isolate does not remember. An address that keeps sending wrong ones is refused without a look-up: what it
@@ -266,7 +317,7 @@ fn network(address: &str) -> String {
 }
 
 fn wrong_key(message: &'static str) -> Error {
-    Error::new(401, "wrong_api_key", message).about("api_key")
+    Error::new(401, WRONG_KEY, message).about("api_key")
 }
 
 fn unreadable_keys() -> Error {

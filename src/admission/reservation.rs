@@ -40,7 +40,11 @@ impl Wanted<'_> {
             Usage { prompt_tokens: input, completion_tokens: request.output_tokens(model.cap_tokens, most) }
         };
         let cost = |model: Resolved<'_>| price::at_most(model.row, usage(model));
-        let terms = || Terms { limits: caller.record.limits.clone(), budget: caller.record.budget };
+        // The ledger has a managed key's terms; those of a configured key and of a token come along.
+        let of_key = || (caller.record.id.clone(), Terms { limits: caller.record.limits.clone(), budget: caller.record.budget });
+        let of_token =
+            caller.token.as_ref().map(|claims| (format!("token.{}", claims.jti), Terms { limits: claims.limits.clone(), budget: None }));
+        let terms = (!caller.managed).then(of_key).into_iter().chain(of_token).filter(|(_, terms)| *terms != Terms::default());
         Reserve {
             id,
             key: caller.record.id.clone(),
@@ -53,7 +57,7 @@ impl Wanted<'_> {
                 Some(other) => cost(model).zip(cost(other)).map(|(one, other)| one.max(other)),
                 None => cost(model),
             },
-            terms: if caller.managed || terms() == Terms::default() { Vec::new() } else { vec![(caller.record.id.clone(), terms())] },
+            terms: terms.collect(),
             idempotency,
             lease_ms,
         }
