@@ -17,6 +17,9 @@ const config = readConfig({ config: path.join(root, "wrangler.toml") }, { hideWa
 
 export const sha256 = (text) => createHash("sha256").update(text).digest("hex");
 
+/** What the gateway derives its own keys from. */
+export const EDGE_SECRET = "e2e: a secret of more than thirty-two bytes";
+
 /** Keys of two tenants; the second has spaces in it. */
 export const KEY = "maya-e2e-key";
 export const OTHER_KEY = "another tenant's key, with spaces";
@@ -55,7 +58,7 @@ export async function startEdge({ vars = {}, local = false, cache = true, prelud
     GATEWAY_KEYS: KEYS,
     CEREBRAS_API_KEY: "csk-e2e",
     ADMIN_SECRET: "e2e-admin-secret", LEDGER_FAILURE: "allow",
-    EDGE_SECRET: "e2e: a secret of more than thirty-two bytes",
+    EDGE_SECRET,
     ...vars,
   };
   for (const [name, value] of Object.entries(bindings)) if (value === undefined) delete bindings[name];
@@ -73,7 +76,7 @@ export async function startEdge({ vars = {}, local = false, cache = true, prelud
       compatibilityDate: config.compatibility_date,
       compatibilityFlags: config.compatibility_flags,
       bindings,
-      kvNamespaces: cache === true ? ["CACHE"] : [],
+      kvNamespaces: cache === true ? ["CACHE", "KEYS"] : ["KEYS"],
       // Something that is no KV namespace: each call of its methods fails.
       serviceBindings: cache === "broken" ? { CACHE: () => new Response() } : {},
       // A socket of the Worker's own: Miniflare's entry in front of it would compress answers and keep it from seeing callers go away.
