@@ -27,13 +27,12 @@ const token = () => at("token").value.trim();
 
 function describeToken() {
   const claims = claimsOf(token());
-  const seconds = claims && Math.round(claims.exp - Date.now() / 1000);
   let state = "No token yet.";
   if (token() !== "" && claims === null) state = "This is not a browser token. Never paste a key into a page.";
   else if (claims && claims.origin !== location.origin) state = `This token is for pages of ${claims.origin}, not of ${location.origin}.`;
-  else if (claims && seconds <= 0) state = "This token has expired. Issue a new one.";
-  else if (claims) state = `For ${claims.tenant}${claims.sub ? `, user ${claims.sub}` : ""}; expires in ${Math.floor(seconds / 60)} min ${seconds % 60} s.`;
-  // Only a change is worth announcing; the seconds are not.
+  else if (claims && claims.exp * 1000 <= Date.now()) state = "This token has expired. Issue a new one.";
+  else if (claims) state = `For ${claims.tenant}${claims.sub ? `, user ${claims.sub}` : ""}; expires at ${new Date(claims.exp * 1000).toLocaleTimeString()}.`;
+  // Written only when it changes, because each writing is announced.
   if (at("token-state").textContent !== state) say("token-state", state);
 }
 
@@ -151,8 +150,9 @@ form.addEventListener("submit", async (event) => {
   at("error").hidden = true;
   at("answer").replaceChildren();
   for (const id of ["first", "whole", "cache", "answered-by", "used", "request-id"]) say(id, "–");
-  if (token() === "") {
-    complain("There is no token yet. Issue one with the command above and paste it.");
+  // What may be a key is not sent: it has no place in a page.
+  if (claimsOf(token()) === null) {
+    complain("There is no browser token yet. Issue one with the command above and paste it.");
     at("token").focus();
     return;
   }
