@@ -66,7 +66,9 @@ fn a_refusal_tells_which_limit_holds_the_longest_and_when_the_call_fits() {
 
 #[test]
 fn limits_count_apart_for_keys_users_and_models() {
-    for (per, same) in [("owner", [true, true, true]), ("key", [false, true, true]), ("user", [true, false, true]), ("model", [true, true, false])] {
+    for (per, same) in
+        [("owner", [true, true, true]), ("key", [false, true, true]), ("user", [true, false, true]), ("model", [true, true, false])]
+    {
         let mut ledger = Ledger::default();
         ledger.ask(json!({"ask": "put_tenant", "record": {"limits": [{"requests": 1, "window": "60s", "per": per}]}}));
         let other = |id: &str, key: &str, user: &str, model: &str| Reserve {
@@ -78,7 +80,11 @@ fn limits_count_apart_for_keys_users_and_models() {
         for (at, (key, user, model)) in [("k2", "u1", "m1"), ("k1", "u2", "m1"), ("k1", "u1", "m2")].into_iter().enumerate() {
             assert_eq!(granted(&ledger.reserve(other(&format!("b{at}"), key, user, model))), !same[at], "{per} {at}");
         }
-        assert_eq!(granted(&ledger.reserve(Reserve { user: None, ..other("n", "k1", "", "m1") })), per == "user", "who names nobody is one");
+        assert_eq!(
+            granted(&ledger.reserve(Reserve { user: None, ..other("n", "k1", "", "m1") })),
+            per == "user",
+            "who names nobody is one"
+        );
         assert!(!granted(&ledger.reserve(Reserve { user: None, ..other("n2", "k1", "", "m1") })));
     }
 }
@@ -143,10 +149,16 @@ fn a_hard_budget_is_not_passed_and_a_soft_one_warns() {
     let own = json!({"budget": {"day": {"soft_micro_dollars": 2000, "hard_micro_dollars": 3000}, "month": {"hard_micro_dollars": 5000}}});
     let Word::Granted { soft: None, .. } = ledger.reserve(call("a", own.clone())) else { panic!() };
     let Word::Granted { soft: Some(soft), .. } = ledger.reserve(call("b", own.clone())) else { panic!() };
-    assert_eq!((soft.period.as_str(), soft.owner.as_str(), soft.spent, soft.threshold), ("day", "k1", MicroDollars(2000), MicroDollars(2000)));
+    assert_eq!(
+        (soft.period.as_str(), soft.owner.as_str(), soft.spent, soft.threshold),
+        ("day", "k1", MicroDollars(2000), MicroDollars(2000))
+    );
     assert!(granted(&ledger.reserve(call("c", own.clone()))), "up to the threshold itself");
     let Word::Spent(spent) = ledger.reserve(call("d", own.clone())) else { panic!() };
-    assert_eq!((spent.period.as_str(), spent.spent, spent.threshold, spent.reset_ms), ("day", MicroDollars(3000), MicroDollars(3000), DAY_MS / 2));
+    assert_eq!(
+        (spent.period.as_str(), spent.spent, spent.threshold, spent.reset_ms),
+        ("day", MicroDollars(3000), MicroDollars(3000), DAY_MS / 2)
+    );
     // What was reserved becomes what was spent.
     for id in ["a", "b", "c"] {
         ledger.note(Note::Settled(Called { cost: Some(MicroDollars(900)), ..called(id, NOON) }));
