@@ -20,8 +20,8 @@ after(async () => {
 });
 
 /** Asks a tenant's ledger: its reply, and the bytes that come along under `bytes`. */
-async function ask(tenant, message, bytes = "") {
-  const namespace = await edge.miniflare.getDurableObjectNamespace("LEDGER");
+async function ask(tenant, message, bytes = "", at = edge) {
+  const namespace = await at.miniflare.getDurableObjectNamespace("LEDGER");
   const reply = await namespace.get(namespace.idFromName(tenant)).act(JSON.stringify(message), new TextEncoder().encode(bytes));
   const said = JSON.parse(reply.text);
   return reply.bytes === undefined ? said : { ...said, bytes: new TextDecoder().decode(reply.bytes) };
@@ -91,4 +91,35 @@ test("a message that cannot be read fails, and the next is carried out", async (
   assert.equal((await ask("upset", { ask: "usage" })).total.requests, 0);
   assert.equal((await ask("upset", reserve("b", limits))).word, "granted");
   assert.equal((await ask("upset", reserve("c", limits))).word, "limited");
+});
+
+test("after a panic every ledger of the isolate goes on with what was written", async () => {
+  // The third message that any ledger gets ends as a panic does.
+  const prelude = `
+    const { Instance } = WebAssembly;
+    let messages = 0;
+    WebAssembly.Instance = function (...given) {
+      const exports = { ...new Instance(...given).exports };
+      const act = exports.ledger_act;
+      exports.ledger_act = (...said) => {
+        messages += 1;
+        if (messages === 3) throw new WebAssembly.RuntimeError("unreachable");
+        return act(...said);
+      };
+      return { exports };
+    };
+  `;
+  const fragile = await startEdge({ prelude });
+  try {
+    const say = async (tenant, id) => (await ask(tenant, reserve(id, [{ requests: 2, window: "1h" }]), "", fragile)).word;
+    assert.equal(await say("one", "a"), "granted");
+    assert.equal(await say("two", "a"), "granted");
+    await assert.rejects(say("one", "b"));
+    for (const tenant of ["two", "one"]) {
+      assert.equal(await say(tenant, "c"), "granted");
+      assert.equal(await say(tenant, "d"), "limited");
+    }
+  } finally {
+    await fragile.stop();
+  }
 });
