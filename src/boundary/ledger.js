@@ -78,8 +78,7 @@ export class TenantLedger extends DurableObject {
       return step(this.ledger, this.database);
     } catch (error) {
       blame(error);
-      // Freed by hand unless the instance it lives in has panicked.
-      if (!(error instanceof WebAssembly.RuntimeError)) this.ledger?.free();
+      // Not freed by hand: whether its instance still lives is for wasm-bindgen to tell, when it is collected.
       this.ledger = undefined;
       throw error;
     }

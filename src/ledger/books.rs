@@ -148,6 +148,7 @@ pub struct Books<S> {
     pub(super) next_stale_ms: Option<u64>,
     pub(super) cleaned_ms: u64,
     pub(super) alarm_ms: Option<u64>,
+    /// At least as many as there are slots in memory.
     slots: usize,
 }
 
@@ -257,12 +258,10 @@ impl<S: Storage> Books<S> {
             self.slots = 0;
             self.windows.clear();
         }
-        for full in [self.aliases.len(), self.keys.len(), self.spent.len()] {
-            if full > MOST_NAMES {
-                self.aliases.clear();
-                self.keys.clear();
-                self.spent.clear();
-            }
+        if [self.aliases.len(), self.keys.len(), self.spent.len()].into_iter().any(|held| held > MOST_NAMES) {
+            self.aliases.clear();
+            self.keys.clear();
+            self.spent.clear();
         }
     }
 

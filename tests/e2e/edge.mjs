@@ -46,9 +46,9 @@ export async function startStandIn(...flags) {
 
 /**
  * The Worker as `wrangler deploy` would upload it, with the variables of wrangler.toml and those given. `cache` is whether it has a KV
- * namespace, or "broken"; `prelude` is code that stands before the Worker's own.
+ * namespace, or "broken"; `prelude` is code that stands before the Worker's own; `storage` is a folder that outlasts the Worker.
  */
-export async function startEdge({ vars = {}, local = false, cache = true, prelude = "" } = {}) {
+export async function startEdge({ vars = {}, local = false, cache = true, prelude = "", storage } = {}) {
   const index = fs.readFileSync(path.join(build, "index.js"), "utf8").replace(/^globalThis\.MAYA_EDGE_LOCAL = true;\n/, "");
   const bindings = {
     ...config.vars,
@@ -65,6 +65,7 @@ export async function startEdge({ vars = {}, local = false, cache = true, prelud
       host: "127.0.0.1",
       port: 0,
       cf: false,
+      resourcePersistencePath: storage,
       modules: [
         { type: "ESModule", path: path.join(build, "index.js"), contents: prelude + (local ? "globalThis.MAYA_EDGE_LOCAL = true;\n" : "") + index },
         { type: "CompiledWasm", path: path.join(build, "index_bg.wasm") },

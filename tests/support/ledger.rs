@@ -112,9 +112,9 @@ impl Storage for Database {
         while let Some(row) = rows.next().map_err(failed)? {
             let cell = |at| match row.get_ref(at).unwrap() {
                 ValueRef::Null => Cell::Null,
-                ValueRef::Integer(number) => Cell::Integer(number.try_into().unwrap()),
+                ValueRef::Integer(number) => Cell::Integer(number.try_into().unwrap_or_default()),
                 ValueRef::Text(text) => Cell::Text(String::from_utf8(text.to_vec()).unwrap()),
-                other => panic!("{sql}: {other:?} in column {at}"),
+                ValueRef::Real(_) | ValueRef::Blob(_) => Cell::Null,
             };
             found.push(Row((0..columns).map(cell).collect()));
         }
