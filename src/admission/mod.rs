@@ -239,9 +239,11 @@ async fn by_token(gateway: &Gateway, config: &Config, call: &Call, token: &str) 
             if fault.reader().is_some_and(|reader| Some(reader) == origin) {
                 call.let_page_read();
             }
-            let genuine = fault.genuine.is_some();
+            let genuine = fault.genuine.clone();
             let error = Error::from(fault);
-            return Err(if genuine { error } else { guard(gateway, call, error).await });
+            let Some(claims) = genuine else { return Err(guard(gateway, call, error).await) };
+            gateway.post_refusal(&claims.tenant, claims.region, &claims.key, &error);
+            return Err(error);
         }
     };
     call.let_page_read();
@@ -256,7 +258,9 @@ async fn by_token(gateway: &Gateway, config: &Config, call: &Call, token: &str) 
             (key.record.clone(), false, None, key.region)
         }
     };
-    if record.tenant != claims.tenant || record.id != claims.key {
+    // The key may have lost the origin since.
+    let for_pages = record.origins.as_ref().is_none_or(|origins| cors::listed(origins, &claims.origin));
+    if record.tenant != claims.tenant || record.id != claims.key || !for_pages {
         return Err(gone());
     }
     let tenant = tenant(gateway, config, call, &record.tenant).await?;

@@ -200,6 +200,18 @@ pub enum Note {
     Event(Event),
 }
 
+impl Note {
+    /// How many of the bytes that come along belong to it.
+    pub fn answer_bytes(&self) -> usize {
+        match self {
+            Self::Settled(called) | Self::Released(called) | Self::Hit(called) => {
+                called.response.as_ref().map_or(0, |(_, _, length)| *length)
+            }
+            Self::Event(_) => 0,
+        }
+    }
+}
+
 /// One call.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]

@@ -27,13 +27,10 @@ impl<S: Storage> Books<S> {
     pub(super) fn note(&mut self, notes: Vec<Note>, bytes: &[u8]) -> Result<(), Failure> {
         let mut rest = bytes;
         for note in notes {
+            let (answer, behind) = rest.split_at_checked(note.answer_bytes()).ok_or_else(|| Failure("fewer bytes than said".to_owned()))?;
+            rest = behind;
             match note {
-                Note::Settled(called) => {
-                    let length = called.response.as_ref().map_or(0, |(_, _, length)| *length);
-                    let (answer, behind) = rest.split_at_checked(length).ok_or_else(|| Failure("fewer bytes than said".to_owned()))?;
-                    rest = behind;
-                    self.settled(&called, answer)?;
-                }
+                Note::Settled(called) => self.settled(&called, answer)?,
                 Note::Released(called) => {
                     let reservation = self.open.remove(&called.reservation);
                     let alias = self.alias_of(&called, reservation.as_ref())?;
@@ -44,7 +41,13 @@ impl<S: Storage> Books<S> {
                     self.trace(&called, &alias)?;
                 }
                 Note::Hit(called) => {
-                    let alias = self.alias_of(&called, None)?;
+                    // Only what asked to be answered once has reserved before the cache answered it.
+                    let reservation = self.open.remove(&called.reservation);
+                    let alias = self.alias_of(&called, reservation.as_ref())?;
+                    if let Some(reservation) = reservation {
+                        self.end(&called.reservation, &reservation, Outcome::Released)?;
+                        self.keep_answer(&reservation, &called, &alias, answer);
+                    }
                     let saved = called.cost.unwrap_or_default().0;
                     let saved_unpriced = u64::from(called.cost.is_none());
                     let tally = Tally { hits: 1, saved, saved_unpriced, ..Tally::default() };
@@ -72,19 +75,7 @@ impl<S: Storage> Books<S> {
         }
         if let Some(reservation) = reservation {
             self.end(&called.reservation, &reservation, Outcome::Settled { tokens: called.usage.total(), cost })?;
-            if let (Some(call), Some((status, content_type, _))) = (&reservation.call, &called.response) {
-                let until_ms = self.now_ms.saturating_add(ANSWER_MS);
-                self.stale_from(until_ms);
-                self.batch.add("DELETE FROM answer_parts WHERE call = ?1", cells![&call.key]);
-                self.batch.add(
-                    "INSERT OR REPLACE INTO answers (call, body, alias, status, content_type, until_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-                    cells![&call.key, &call.body, &alias, u64::from(*status), content_type, until_ms],
-                );
-                for (part, bytes) in (0_u64..).zip(answer.chunks(PART_BYTES)) {
-                    let sql = "INSERT INTO answer_parts (call, part, bytes) VALUES (?1, ?2, ?3)";
-                    self.batch.add(sql, cells![&call.key, part, bytes.to_vec()]);
-                }
-            }
+            self.keep_answer(&reservation, called, &alias, answer);
         }
         let tally = Tally {
             requests: 1,
@@ -97,6 +88,22 @@ impl<S: Storage> Books<S> {
         };
         self.tally(day, &called.model, &called.key, &alias, tally);
         self.trace(called, &alias)
+    }
+
+    /// Keeps the answer to a call that may come again.
+    fn keep_answer(&mut self, reservation: &Reservation, called: &Called, alias: &str, answer: &[u8]) {
+        let (Some(call), Some((status, content_type, _))) = (&reservation.call, &called.response) else { return };
+        let until_ms = self.now_ms.saturating_add(ANSWER_MS);
+        self.stale_from(until_ms);
+        self.batch.add("DELETE FROM answer_parts WHERE call = ?1", cells![&call.key]);
+        self.batch.add(
+            "INSERT OR REPLACE INTO answers (call, body, alias, status, content_type, until_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            cells![&call.key, &call.body, alias, u64::from(*status), content_type, until_ms],
+        );
+        for (part, bytes) in (0_u64..).zip(answer.chunks(PART_BYTES)) {
+            let sql = "INSERT INTO answer_parts (call, part, bytes) VALUES (?1, ?2, ?3)";
+            self.batch.add(sql, cells![&call.key, part, bytes.to_vec()]);
+        }
     }
 
     /// Releases reservations whose lease has ended: the Worker that had them died.

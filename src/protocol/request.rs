@@ -162,6 +162,7 @@ impl<'t> CompletionRequest<'t> {
             } else if key.is("user") {
                 optional(value, Kind::String, "user")?;
                 fields.user = value.text().map(Cow::into_owned).filter(|user| !user.is_empty());
+                refuse_longer("user", fields.user.as_deref().unwrap_or_default())?;
             } else if key.is("store") {
                 optional(value, Kind::Bool, "store")?;
                 if value.boolean() == Some(false) {
@@ -176,6 +177,7 @@ impl<'t> CompletionRequest<'t> {
         if name.is_empty() {
             return Err(Error::invalid("wrong_value", "model", "`model` is empty: give the id or alias of a model."));
         }
+        refuse_longer("model", &name)?;
         let pictures = check_input(endpoint, fields.input)?;
         let stream = optional_boolean(fields.stream, "stream")?;
         let include_usage = match fields.stream_options {
@@ -374,6 +376,16 @@ struct Fields<'d> {
     user: Option<String>,
     not_stored: Option<Range<usize>>,
     cap_null: Option<Range<usize>>,
+}
+
+/// The longest name of a model or an end user, in bytes: the ledger counts under it.
+const LONGEST_NAME: usize = 256;
+
+fn refuse_longer(path: &'static str, name: &str) -> Result<(), Error> {
+    if name.len() <= LONGEST_NAME {
+        return Ok(());
+    }
+    Err(Error::invalid("wrong_value", path, format!("`{path}` is longer than {LONGEST_NAME} bytes. Use a shorter name.")))
 }
 
 /// A generous estimate of what a picture is to a model that sees.
