@@ -217,7 +217,7 @@ impl<'a> Account<'a> {
             at_ms: self.call.head.now_ms,
             key: self.caller.record.id.clone(),
             user: self.user.filter(|_| self.kept).map(str::to_owned),
-            model: outcome.model.to_owned(),
+            model: reservation::counted(outcome.model).to_owned(),
             status: outcome.status,
             usage,
             estimated: outcome.usage.is_none(),

@@ -45,7 +45,7 @@ impl Wanted<'_> {
             key: caller.record.id.clone(),
             managed: caller.managed,
             user: user.map(str::to_owned),
-            model: model.id.to_owned(),
+            model: counted(model.id).to_owned(),
             tokens: usage(model).total(),
             // A model without a price is not asked in another's place under a budget: the ledger refuses what has no price.
             cost: match stand_in {
@@ -59,6 +59,16 @@ impl Wanted<'_> {
     }
 }
 
+/// The longest name of a model that is counted under, in bytes.
+const LONGEST_MODEL: usize = 128;
+
+/// The name under which a model is counted. A caller can name any, as long as a body: what is longer than models are called counts as
+/// what it begins with.
+pub fn counted(model: &str) -> &str {
+    let end = (0..=LONGEST_MODEL).rev().find(|end| model.is_char_boundary(*end)).unwrap_or_default();
+    model.get(..end).unwrap_or(model)
+}
+
 /// The terms that the ledger does not have itself: those of a configured key, and those of a token.
 fn terms(caller: &Caller) -> Vec<(String, Terms)> {
     let record = &caller.record;
@@ -68,7 +78,8 @@ fn terms(caller: &Caller) -> Vec<(String, Terms)> {
     of_key.into_iter().chain(of_token).filter(|(_, terms)| *terms != Terms::default()).collect()
 }
 
-/// What makes a call the same as an earlier one: the key's id, the resource and the caller's `Idempotency-Key`, and the body.
+/// What makes a call the same as an earlier one: the key's id, a token's end user, the resource and the caller's `Idempotency-Key`,
+/// and the body.
 ///
 /// # Errors
 /// 400 for a key that is longer than 255 characters.
@@ -77,7 +88,8 @@ pub fn idempotency(caller: &Caller, path: &str, key: &str, body: &[u8]) -> Resul
     if key.len() > 255 {
         return Err(Error::invalid("wrong_value", "idempotency-key", "`Idempotency-Key` is longer than 255 characters. Use a UUID."));
     }
-    let named = [caller.record.id.as_str(), path, key].join("\n");
+    // Two end users of one key who happen to choose the same are two.
+    let named = [caller.record.id.as_str(), caller.end_user(None).unwrap_or_default(), path, key].join("\n");
     Ok(Idempotency { key: hex(&Sha256::digest(named)), body: hex(&Sha256::digest(body)) })
 }
 

@@ -150,12 +150,9 @@ export class Call {
     request.signal.onabort = () => {
       this.gone = true;
       this.controller?.abort();
-      if (this.known) {
-        context.waitUntil(this.step);
-      } else {
-        this.body = null;
-        forget(this.slot);
-      }
+      this.body = null;
+      if (this.known) context.waitUntil(this.step);
+      else forget(this.slot);
     };
   }
 

@@ -162,7 +162,10 @@ impl<'t> CompletionRequest<'t> {
             } else if key.is("user") {
                 optional(value, Kind::String, "user")?;
                 fields.user = value.text().map(Cow::into_owned).filter(|user| !user.is_empty());
-                refuse_longer("user", fields.user.as_deref().unwrap_or_default())?;
+                if fields.user.as_ref().is_some_and(|user| user.len() > LONGEST_USER) {
+                    let message = format!("`user` is longer than {LONGEST_USER} bytes. Use a shorter id.");
+                    return Err(Error::invalid("wrong_value", "user", message));
+                }
             } else if key.is("store") {
                 optional(value, Kind::Bool, "store")?;
                 if value.boolean() == Some(false) {
@@ -177,7 +180,6 @@ impl<'t> CompletionRequest<'t> {
         if name.is_empty() {
             return Err(Error::invalid("wrong_value", "model", "`model` is empty: give the id or alias of a model."));
         }
-        refuse_longer("model", &name)?;
         let pictures = check_input(endpoint, fields.input)?;
         let stream = optional_boolean(fields.stream, "stream")?;
         let include_usage = match fields.stream_options {
@@ -378,15 +380,8 @@ struct Fields<'d> {
     cap_null: Option<Range<usize>>,
 }
 
-/// The longest name of a model or an end user, in bytes: the ledger counts under it.
-const LONGEST_NAME: usize = 256;
-
-fn refuse_longer(path: &'static str, name: &str) -> Result<(), Error> {
-    if name.len() <= LONGEST_NAME {
-        return Ok(());
-    }
-    Err(Error::invalid("wrong_value", path, format!("`{path}` is longer than {LONGEST_NAME} bytes. Use a shorter name.")))
-}
+/// The longest id of an end user, in bytes: usage is counted under it, and it stands in a path when it is erased.
+const LONGEST_USER: usize = 256;
 
 /// A generous estimate of what a picture is to a model that sees.
 const PICTURE_TOKENS: u64 = 2000;

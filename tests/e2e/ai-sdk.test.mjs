@@ -194,7 +194,7 @@ describe("errors", () => {
         found.some(({ type }) => type === "error"),
         found.map(({ type }) => type).join(" "),
       );
-      assert.ok(told.length > 0 || fault.startsWith("flat-error"));
+      assert.ok(told.length > 0 || fault.startsWith("flat-error") || fault === "no-finish");
       const finish = found.find(({ type }) => type === "finish");
       assert.ok(finish === undefined || finish.finishReason !== "stop", finish?.finishReason);
     });

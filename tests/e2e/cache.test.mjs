@@ -2,19 +2,20 @@
 import assert from "node:assert/strict";
 import { after, before, beforeEach, describe, test } from "node:test";
 import {
-  KEY,
-  OTHER_KEY,
   assertBroken,
   assertError,
   bytesOf,
   chat,
-  eventually,
   events,
+  eventually,
+  KEY,
+  OTHER_KEY,
   pause,
   post,
   spelled,
   startEdge,
   startStandIn,
+  vault,
 } from "./edge.mjs";
 
 let standIn;
@@ -109,9 +110,10 @@ const settled = async () => {
 
 /** Makes an entry older: when it was stored stands behind its mark and its form. */
 const age = async (entry, seconds) => {
-  const bytes = Buffer.from(await kv.get(entry.name, "arrayBuffer"));
+  const { open, seal } = vault("acme");
+  const bytes = open(entry.name, Buffer.from(await kv.get(entry.name, "arrayBuffer")));
   bytes.writeBigUInt64LE(bytes.readBigUInt64LE(4) - BigInt(seconds * 1000), 4);
-  await kv.put(entry.name, bytes);
+  await kv.put(entry.name, seal(entry.name, bytes));
 };
 
 const weather = {
@@ -543,7 +545,8 @@ describe("what it never keeps", () => {
     const known = (await entries()).length;
     for (const [what, { body, status }] of Object.entries(bad)) {
       for (const stream of [false, true]) {
-        const answer = await ask({ ...body(), stream });
+        // What broke behind its [DONE] ends with its connection.
+        const answer = await ask({ ...body(), stream }).catch((error) => ({ cache: String(error) }));
         if (status) assert.equal(answer.status, status, what);
         assert.ok(!/stored/.test(answer.cache), `${what}: ${answer.cache}`);
       }

@@ -1,7 +1,7 @@
 // The house for end-to-end tests: the built Worker in workerd, with KV, in front of the stand-in for Cerebras.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { createHash } from "node:crypto";
+import { createCipheriv, createDecipheriv, createHash, hkdfSync, randomBytes } from "node:crypto";
 import fs from "node:fs";
 import http from "node:http";
 import net from "node:net";
@@ -20,10 +20,36 @@ export const sha256 = (text) => createHash("sha256").update(text).digest("hex");
 /** Keys of two tenants; the second has spaces in it. */
 export const KEY = "maya-e2e-key";
 export const OTHER_KEY = "another tenant's key, with spaces";
+/** What opens the administration, and what stored answers are encrypted with. */
+export const ADMIN_SECRET = "e2e-admin-secret";
+export const EDGE_SECRET = "e2e: a secret of more than thirty-two bytes";
 export const KEYS = [
   { sha256: sha256(KEY), tenant: "acme", name: "e2e" },
   { sha256: sha256(OTHER_KEY), tenant: "other", name: "e2e" },
 ];
+
+/**
+ * What is stored of a tenant's answers, opened and sealed as the Worker does it, written a second time from the documents: AES-256-GCM
+ * under a key from EDGE_SECRET by HKDF, behind a byte for the layout, eight that name the key, and twelve of an initialization vector.
+ */
+export function vault(tenant, salt = "", secret = EDGE_SECRET) {
+  const key = Buffer.from(hkdfSync("sha256", secret, salt, `maya-edge storage 1\0${tenant}`, 32));
+  const id = createHash("sha256").update(key).digest().subarray(0, 8);
+  const context = (name) => Buffer.from(`${tenant}\n${name}\n${id.toString("hex")}`);
+  return {
+    open(name, stored) {
+      assert.ok(stored[0] === 1 && id.equals(stored.subarray(1, 9)), "sealed with this key");
+      const decipher = createDecipheriv("aes-256-gcm", key, stored.subarray(9, 21));
+      decipher.setAAD(context(name)).setAuthTag(stored.subarray(-16));
+      return Buffer.concat([decipher.update(stored.subarray(21, -16)), decipher.final()]);
+    },
+    seal(name, plain) {
+      const iv = randomBytes(12);
+      const cipher = createCipheriv("aes-256-gcm", key, iv).setAAD(context(name));
+      return Buffer.concat([Buffer.from([1]), id, iv, cipher.update(plain), cipher.final(), cipher.getAuthTag()]);
+    },
+  };
+}
 
 /** The stand-in for Cerebras: its address, what it has counted, and the last request that it got. */
 export async function startStandIn(...flags) {
@@ -45,17 +71,17 @@ export async function startStandIn(...flags) {
 }
 
 /**
- * The Worker as `wrangler deploy` would upload it, with the variables of wrangler.toml and those given. `cache` is whether it has a KV
- * namespace, or "broken"; `prelude` is code that stands before the Worker's own; `storage` is a folder that outlasts the Worker.
+ * The Worker as `wrangler deploy` would upload it, with the variables of wrangler.toml and those given. `cache`, `keys`
+ * and `ledger` are whether it has those bindings, or "broken"; `wrongKeys` how many an address may send in a minute, if that is limited; `prelude` is code that stands before the Worker's own; `storage` is a folder that outlasts the Worker.
  */
-export async function startEdge({ vars = {}, local = false, cache = true, prelude = "", storage } = {}) {
+export async function startEdge({ vars = {}, local = false, cache = true, prelude = "", storage, ledger = true, keys = true, wrongKeys = 0 } = {}) {
   const index = fs.readFileSync(path.join(build, "index.js"), "utf8").replace(/^globalThis\.MAYA_EDGE_LOCAL = true;\n/, "");
   const bindings = {
     ...config.vars,
     GATEWAY_KEYS: KEYS,
     CEREBRAS_API_KEY: "csk-e2e",
-    ADMIN_SECRET: "e2e-admin-secret", LEDGER_FAILURE: "allow",
-    EDGE_SECRET: "e2e: a secret of more than thirty-two bytes",
+    ADMIN_SECRET,
+    EDGE_SECRET,
     ...vars,
   };
   for (const [name, value] of Object.entries(bindings)) if (value === undefined) delete bindings[name];
@@ -74,10 +100,15 @@ export async function startEdge({ vars = {}, local = false, cache = true, prelud
       compatibilityDate: config.compatibility_date,
       compatibilityFlags: config.compatibility_flags,
       bindings,
-      durableObjects: { LEDGER: { className: "TenantLedger", useSQLite: true } },
-      kvNamespaces: cache === true ? ["CACHE", "KEYS"] : ["KEYS"],
-      // Something that is no KV namespace: each call of its methods fails.
-      serviceBindings: cache === "broken" ? { CACHE: () => new Response() } : {},
+      durableObjects: ledger === true ? { LEDGER: { className: "TenantLedger", useSQLite: true } } : {},
+      kvNamespaces: [cache === true && "CACHE", keys === true && "KEYS"].filter(Boolean),
+      ratelimits: wrongKeys ? { WRONG_KEYS: { namespace_id: "1001", simple: { limit: wrongKeys, period: 60 } } } : {},
+      // Something that is none of what it is bound as: each call of its methods fails.
+      serviceBindings: Object.fromEntries(
+        Object.entries({ CACHE: cache, KEYS: keys, LEDGER: ledger })
+          .filter(([, state]) => state === "broken")
+          .map(([name]) => [name, () => new Response()]),
+      ),
       // A socket of the Worker's own: Miniflare's entry in front of it would compress answers and keep it from seeing callers go away.
       unsafeDirectSockets: [{ host: "127.0.0.1", port: 0 }],
       handleStructuredLogs: ({ level, message }) => logs.push(`${level}: ${message}`),
