@@ -70,7 +70,7 @@ fn limits_count_apart_for_keys_users_and_models() {
         [("owner", [true, true, true]), ("key", [false, true, true]), ("user", [true, false, true]), ("model", [true, true, false])]
     {
         let mut ledger = Ledger::default();
-        ledger.ask(json!({"ask": "put_tenant", "record": {"limits": [{"requests": 1, "window": "60s", "per": per}]}}));
+        ledger.ask(json!({"put_tenant": {"record": {"limits": [{"requests": 1, "window": "60s", "per": per}]}}}));
         let other = |id: &str, key: &str, user: &str, model: &str| Reserve {
             key: key.to_owned(),
             model: model.to_owned(),
@@ -182,7 +182,7 @@ fn a_budget_that_is_set_later_knows_what_was_spent() {
     let own = json!({"budget": {"day": {"hard_micro_dollars": 1000}}});
     let Word::Spent(spent) = ledger.reserve(call("a", own)) else { panic!() };
     assert_eq!((spent.owner.as_str(), spent.spent), ("k1", MicroDollars(700)));
-    ledger.ask(json!({"ask": "put_tenant", "record": {"budget": {"month": {"hard_micro_dollars": 1000}}}}));
+    ledger.ask(json!({"put_tenant": {"record": {"budget": {"month": {"hard_micro_dollars": 1000}}}}}));
     let Word::Spent(spent) = ledger.reserve(Reserve { key: "k2".to_owned(), terms: Vec::new(), ..call("b", json!({})) }) else { panic!() };
     assert_eq!((spent.owner.as_str(), spent.period.as_str(), spent.spent), ("tenant", "month", MicroDollars(700)));
 }
@@ -230,8 +230,8 @@ fn a_message_that_fails_leaves_nothing_behind() {
         assert_eq!(ledger.database.everything(), before);
         ledger.reopen();
     }
-    let notes = r#"{"ask":"note","notes":[{"note":"settled","reservation":"b","response":[200,"text/plain",5],"usage":{"prompt_tokens":1,"completion_tokens":1}}]}"#;
-    for wrong in ["", "{}", r#"{"ask":"what"}"#, r#"{"ask":"put_tenant","record":{"nonsense":1}}"#, notes] {
+    let notes = r#"{"note":{"notes":[{"settled":{"reservation":"b","response":[200,"text/plain",5],"usage":{"prompt_tokens":1,"completion_tokens":1}}}]}}"#;
+    for wrong in ["", "{}", r#"{"what":{}}"#, r#"{"put_tenant":{"record":{"nonsense":1}}}"#, notes] {
         assert!(ledger.books.act(ledger.now_ms, wrong, b"four").is_err(), "{wrong}");
         assert_eq!(ledger.database.everything(), before);
         ledger.reopen();

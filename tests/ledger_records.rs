@@ -171,7 +171,7 @@ fn a_question_that_makes_no_sense_is_named() {
 fn fill(ledger: &mut Ledger, entries: u64) {
     for at in 0..entries {
         ledger.now_ms += 1000;
-        ledger.ask(json!({"ask": "record", "what": (if at % 2 == 0 { "even" } else { "odd" }), "who": format!("k{}", at % 3), "user": (at % 5 == 0).then_some("alice"), "details": {"at": at, "half": 0.5}}));
+        ledger.ask(json!({"record": {"what": (if at % 2 == 0 { "even" } else { "odd" }), "who": format!("k{}", at % 3), "user": (at % 5 == 0).then_some("alice"), "details": {"at": at, "half": 0.5}}}));
     }
 }
 
@@ -186,7 +186,7 @@ fn the_audit_is_read_in_pages_and_filtered() {
     let mut seen = Vec::new();
     let mut after = json!(0);
     while !after.is_null() {
-        let page = ledger.ask(json!({"ask": "audit", "after": after, "limit": 10}));
+        let page = ledger.ask(json!({"audit": {"after": after, "limit": 10}}));
         seen.extend(numbers(&page));
         after = page["next"].clone();
     }

@@ -25,6 +25,8 @@ use std::borrow::Cow;
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use serde::de::DeserializeOwned;
+
 use crate::Gateway;
 use crate::boundary::{Call, ReadHeader, Sealing};
 use crate::cache::seal::Seals;
@@ -293,8 +295,8 @@ async fn look_up(gateway: &Gateway, call: &Call, digest: KeyDigest, may_be: bool
     if may_be && gateway.binds.keys {
         let found = call.look(KEYS, &record::key_name(&digest.hex()), Some(CACHED_SECONDS)).await;
         let found = found.map_err(|_| unreadable_keys())?;
-        if let Some(record) = found.map(|bytes| serde_json::from_slice::<KeyRecord>(&bytes)) {
-            let record = Rc::new(record.map_err(|_| unreadable_keys())?);
+        if let Some(record) = found.map(|bytes| stored::<KeyRecord>(&bytes)) {
+            let record = Rc::new(record?);
             gateway.known.keys.borrow_mut().put(digest, record.clone(), call.head.now_ms);
             return Ok(record);
         }
@@ -326,7 +328,7 @@ async fn tenant(gateway: &Gateway, config: &Config, call: &Call, name: &str) -> 
     }
     let record = if gateway.binds.keys {
         let found = call.look(KEYS, &record::tenant_name(name), Some(CACHED_SECONDS)).await.map_err(|_| unreadable_keys())?;
-        found.map(|bytes| serde_json::from_slice(&bytes)).transpose().map_err(|_| unreadable_keys())?.unwrap_or_default()
+        found.map(|bytes| stored(&bytes)).transpose()?.unwrap_or_default()
     } else {
         TenantRecord::default()
     };
@@ -346,6 +348,12 @@ pub fn network(address: &str) -> String {
 
 fn wrong_key(message: &'static str) -> Error {
     Error::new(401, "wrong_api_key", message).about("api_key")
+}
+
+/// A record as KV has it.
+fn stored<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
+    let text = std::str::from_utf8(bytes).map_err(|_| unreadable_keys())?;
+    serde_json::from_str(text).map_err(|_| unreadable_keys())
 }
 
 fn unreadable_keys() -> Error {

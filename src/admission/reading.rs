@@ -24,8 +24,8 @@ pub fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) ->
 /// # Errors
 /// 400 naming the field: text that is not JSON, keys that stand twice, unknown and missing fields, wrong values.
 pub fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Error> {
-    Document::read(body).map_err(refusal)?;
-    let value: Value = serde_json::from_slice(body).map_err(|_| Error::invalid("invalid_json", "", "The body is not JSON."))?;
+    let document = Document::read(body).map_err(refusal)?;
+    let value: Value = serde_json::from_str(document.text()).map_err(|_| Error::invalid("invalid_json", "", "The body is not JSON."))?;
     if let Some(path) = list_for_object(&value) {
         return Err(told(&path, "expected an object"));
     }

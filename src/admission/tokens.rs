@@ -141,7 +141,7 @@ pub fn verify<'s>(
         return Err(Fault::NotAccepted("its header has more than `alg` and `typ`").into());
     }
     // Not trusted yet: it only says which key to try.
-    let tenant = serde_json::from_slice::<Tenant>(&parts.claims).map_err(|_| Fault::Malformed)?.tenant;
+    let tenant = serde_json::from_str::<Tenant>(&parts.claims).map_err(|_| Fault::Malformed)?.tenant;
     let mut secrets = secrets.into_iter().peekable();
     if secrets.peek().is_none() {
         return Err(Fault::NotAccepted("the gateway has no EDGE_SECRET").into());
@@ -155,7 +155,7 @@ pub fn verify<'s>(
     }
     // From here on the gateway itself has said what the token says.
     let claims: Claims =
-        serde_json::from_slice(&parts.claims).map_err(|_| Fault::NotAccepted("another version of the gateway has issued it"))?;
+        serde_json::from_str(&parts.claims).map_err(|_| Fault::NotAccepted("another version of the gateway has issued it"))?;
     match fault_of(&claims, origin, now_ms) {
         Some(fault) => Err(TokenFault { fault, genuine: Some(Box::new(claims)) }),
         None => Ok(claims),
@@ -187,7 +187,7 @@ struct Tenant {
 
 struct Parts<'t> {
     header: Map<String, Value>,
-    claims: Vec<u8>,
+    claims: String,
     signature: Vec<u8>,
     /// Header and claims as they stand in the token: what is signed.
     signed: &'t str,
@@ -199,8 +199,9 @@ impl<'t> Parts<'t> {
         let (header, claims) = signed.split_once('.')?;
         // Each text has one encoding: padding, other letters and idle bits at the end are refused.
         let decode = |part: &str| URL_SAFE_NO_PAD.decode(part).ok();
-        let header = serde_json::from_slice(&decode(header)?).ok()?;
-        Some(Self { header, claims: decode(claims)?, signature: decode(signature)?, signed })
+        let text = |part: &str| decode(part).and_then(|bytes| String::from_utf8(bytes).ok());
+        let header = serde_json::from_str(&text(header)?).ok()?;
+        Some(Self { header, claims: text(claims)?, signature: decode(signature)?, signed })
     }
 }
 

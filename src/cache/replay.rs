@@ -18,7 +18,7 @@ pub fn stream(stored: &[u8], include_usage: bool) -> Vec<u8> {
         return stored.to_vec();
     }
     let alone = |data: &[u8]| {
-        let chunk: Option<Value> = serde_json::from_slice(data).ok();
+        let chunk: Option<Value> = parsed(data);
         chunk.is_some_and(|chunk| {
             chunk.get("usage").is_some_and(Value::is_object) && chunk.get("choices").and_then(Value::as_array).is_none_or(Vec::is_empty)
         })
@@ -45,7 +45,7 @@ fn event(data: &[u8]) -> Vec<u8> {
 /// A whole answer as a stream, in the chunks that Cerebras would use for an answer that is ready at once. `None` when it is not an
 /// answer.
 pub fn whole_to_stream(stored: &[u8], endpoint: Endpoint) -> Option<Vec<u8>> {
-    let Value::Object(mut answer) = serde_json::from_slice(stored).ok()? else { return None };
+    let Value::Object(mut answer) = parsed(stored)? else { return None };
     let Some(Value::Array(choices)) = answer.shift_remove("choices") else { return None };
     let object = match endpoint {
         Endpoint::Chat => "chat.completion.chunk",
@@ -148,7 +148,7 @@ pub fn stream_to_whole(stored: &[u8], endpoint: Endpoint) -> Option<Vec<u8>> {
         if data.starts_with(b"[DONE]") {
             break;
         }
-        let Value::Object(chunk) = serde_json::from_slice(&data).ok()? else { return None };
+        let Value::Object(chunk) = parsed(&data)? else { return None };
         for (name, value) in chunk {
             match (name.as_str(), value) {
                 ("choices", Value::Array(pieces)) => {
@@ -264,4 +264,9 @@ fn join_lists(known: &mut Map<String, Value>, more: Map<String, Value>) {
             (_, value) => drop(known.insert(name, value)),
         }
     }
+}
+
+/// JSON as text, so that one reader of it serves the whole Worker: each more is as large as the first.
+fn parsed(bytes: &[u8]) -> Option<Value> {
+    serde_json::from_str(std::str::from_utf8(bytes).ok()?).ok()
 }

@@ -10,7 +10,7 @@ use crate::protocol::usage::Usage;
 
 /// What a ledger is asked.
 #[derive(Debug, Serialize, Deserialize)]
-#[serde(tag = "ask", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum Message {
     /// May this call be made? The one message on a request's way.
     Reserve(Reserve),
@@ -116,7 +116,7 @@ pub struct Idempotency {
 
 /// The ledger's word on a reservation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "word", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum Word {
     /// The call may be made.
     Granted {
@@ -188,7 +188,7 @@ pub struct Spending {
 
 /// What became of a call.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(tag = "note", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum Note {
     /// A call upstream that was answered, at least in part.
     Settled(Called),

@@ -19,11 +19,21 @@ after(async () => {
   fs.rmSync(storage, { recursive: true, force: true });
 });
 
-/** Asks a tenant's ledger: its reply, and the bytes that come along under `bytes`. */
+/** A message or a note as the ledger reads it: its name around what it says. */
+const named = ({ ask, note = ask, notes, ...says }) => {
+  if (notes) says.notes = notes.map(named);
+  return ["verify", "tenant", "tenants", "erase_tenant"].includes(note) ? note : { [note]: says };
+};
+
+/** Asks a tenant's ledger: its reply (a word beside what it says), and the bytes that come along under `bytes`. */
 async function ask(tenant, message, bytes = "", at = edge) {
   const namespace = await at.miniflare.getDurableObjectNamespace("LEDGER");
-  const reply = await namespace.get(namespace.idFromName(tenant)).act(JSON.stringify(message), new TextEncoder().encode(bytes));
-  const said = JSON.parse(reply.text);
+  const reply = await namespace.get(namespace.idFromName(tenant)).act(JSON.stringify(named(message)), new TextEncoder().encode(bytes));
+  let said = JSON.parse(reply.text);
+  if (message.ask === "reserve") {
+    const [[word, says]] = typeof said === "string" ? [[said, {}]] : Object.entries(said);
+    said = { word, ...says };
+  }
   return reply.bytes === undefined ? said : { ...said, bytes: new TextDecoder().decode(reply.bytes) };
 }
 
