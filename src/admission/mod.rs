@@ -225,7 +225,8 @@ async fn known(gateway: &Gateway, config: &Config, call: &Call) -> Result<Caller
     }
     let record = managed(gateway, call, digest, issue::well_formed(key)).await?;
     let tenant = tenant(gateway, config, call, &record.tenant).await?;
-    Ok(Caller { record, tenant, managed: true, digest: Some(digest), token: None, issuer: None, region: None })
+    let region = configured_region(config, &record.tenant);
+    Ok(Caller { record, tenant, managed: true, digest: Some(digest), token: None, issuer: None, region })
 }
 
 /// Who calls with a browser token: its key, as far as the token goes.
@@ -252,7 +253,7 @@ async fn by_token(gateway: &Gateway, config: &Config, call: &Call, token: &str) 
             .about("api_key")
     };
     let (record, managed, issuer, region) = match claims.managed_issuer() {
-        Some(digest) => (managed(gateway, call, digest, true).await?, true, Some(digest), None),
+        Some(digest) => (managed(gateway, call, digest, true).await?, true, Some(digest), configured_region(config, &claims.tenant)),
         None => {
             let key = claims.configured_issuer(&config.keys, secrets()).ok_or_else(gone)?;
             (key.record.clone(), false, None, key.region)
@@ -334,6 +335,12 @@ async fn tenant(gateway: &Gateway, config: &Config, call: &Call, name: &str) -> 
     let tenant = Rc::new(Tenant { record, seals });
     gateway.known.tenants.borrow_mut().put(name.to_owned(), tenant.clone(), call.head.now_ms);
     Ok(tenant)
+}
+
+/// Where the ledger of a tenant with configured keys lives. Its record says so, too, but where a call came before the record, KV may
+/// go on saying for a while that there is none.
+fn configured_region(config: &Config, tenant: &str) -> Option<Region> {
+    config.keys.iter().find(|key| key.record.tenant == tenant).and_then(|key| key.region)
 }
 
 /// What counts as one address: an IPv4 address, or the half of an IPv6 address that a site has to itself (RFC 4291 section 2.5.4).

@@ -249,13 +249,15 @@ impl Ledger<'_> {
     pub async fn settle(&self) -> Result<(), Error> {
         let record = self.record().await?;
         let complete = self.completed(record.clone());
-        let changed = complete != record;
-        if changed {
-            self.put_record(complete.clone()).await?;
+        if complete != record {
+            // KV remembers that a name was missing. Whoever looked now would make the tenant's first calls here go without its salt,
+            // its policy and its region.
+            self.put_record(complete).await?;
+            return self.publish_record().await.map(drop);
         }
-        let copy = self.call.look(KEYS, &tenant_name(&self.tenant), None).await;
         // A copy that is as it should be is left alone: KV takes few writes to a name, and a tenant may get many keys at once.
-        if changed || copy.ok().flatten() != Some(written(&complete)?) {
+        let copy = self.call.look(KEYS, &tenant_name(&self.tenant), None).await;
+        if copy.ok().flatten() != Some(written(&complete)?) {
             self.publish_record().await?;
         }
         Ok(())
