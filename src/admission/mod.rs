@@ -165,7 +165,7 @@ pub async fn admit(gateway: &Gateway, call: &Call, scope: Scope, path_tenant: Op
     let caller = known(gateway, config, call).await?;
     let checked = check(&caller, call.head.now_ms, scope, path_tenant);
     if let Err(error) = &checked {
-        gateway.post_refusal(caller.tenant_name(), caller.region(), &caller.record.id, error);
+        post_few(gateway, call, caller.tenant_name(), caller.region(), &caller.record.id, error).await;
     }
     checked.map(|()| caller)
 }
@@ -243,7 +243,7 @@ async fn by_token(gateway: &Gateway, config: &Config, call: &Call, token: &str) 
             let genuine = fault.genuine.clone();
             let error = Error::from(fault);
             let Some(claims) = genuine else { return Err(guard(gateway, call, error).await) };
-            gateway.post_refusal(&claims.tenant, claims.region, &claims.key, &error);
+            post_few(gateway, call, &claims.tenant, claims.region, &claims.key, &error).await;
             return Err(error);
         }
     };
@@ -317,6 +317,15 @@ pub async fn guard(gateway: &Gateway, call: &Call, error: Error) -> Error {
     }
     gateway.post_refusal(OWN_LEDGER, None, "", &error);
     error
+}
+
+/// Notes a refusal of somebody who is known. Who no longer has a valid key, and goes on asking with the old one, must not fill the
+/// audit.
+async fn post_few(gateway: &Gateway, call: &Call, tenant: &str, region: Option<Region>, who: &str, error: &Error) {
+    let counts = error.status == 401 && gateway.binds.wrong_keys;
+    if !counts || call.limit(WRONG_KEYS, &format!("{who} {}", network(&call.address()))).await {
+        gateway.post_refusal(tenant, region, who, error);
+    }
 }
 
 /// The tenant's record. A tenant that nobody has set anything for has none.
