@@ -445,6 +445,12 @@ describe("a flood from one address", () => {
     await eventually(async () => (await seen(own)).ledgers.length === 0, "nothing is told any more");
   };
 
+  // The local rate limit counts by the minutes of the clock: none may end in the middle of a flood.
+  const floodEdge = async (options, run) => {
+    await eventually(() => Date.now() % 60_000 < 48_000, "a minute begins");
+    await withEdge({ wrongKeys: FEW, ...options }, run);
+  };
+
   const floods = {
     "of keys that nobody made": { ask: (own, headers) => post(own, chat("hi", { temperature: 0 }), { ...headers, ...bearer(unknownKey()) }), code: "wrong_api_key" },
     "of words": { ask: (own, headers) => post(own, chat("hi"), { ...headers, ...bearer(randomBytes(9).toString("hex")) }), code: "wrong_api_key" },
@@ -455,7 +461,7 @@ describe("a flood from one address", () => {
 
   for (const [what, { ask, code }] of Object.entries(floods)) {
     test(`${what} soon costs nothing but its refusal, and nobody else`, async () => {
-      await withEdge({ prelude: WATCHING, wrongKeys: FEW }, async (own) => {
+      await floodEdge({ prelude: WATCHING }, async (own) => {
         const { key: known } = await make({ tenant: "known" }, own);
         const bad = from("198.51.100.7");
         assert.equal((await post(own, chat("hi"), { ...bad, ...bearer(known) })).status, 200);
@@ -477,8 +483,32 @@ describe("a flood from one address", () => {
     });
   }
 
+  test("of keys and tokens that were valid once costs no ledger more than a few words", async () => {
+    await floodEdge({ prelude: WATCHING }, async (own) => {
+      const revoked = await make({ tenant: "once" }, own);
+      const expired = await token({ ttl: "1m" }, KEY, own);
+      await json(await admin("DELETE", `/admin/keys/${revoked.id}`, undefined, { from: own }));
+      await passes(own, 61_000);
+      const bad = from("198.51.100.10");
+      for (const [ask, code] of [
+        [() => post(own, chat("hi"), { ...bad, ...bearer(revoked.key) }), "revoked_api_key"],
+        [() => post(own, chat("hi"), { ...bad, ...bearer(expired), origin: PAGE }), "token_expired"],
+      ]) {
+        for (let at = 0; at < 2 * FEW; at++) await assertError(await ask(), 401, code);
+        await settled(own);
+        for (let at = 0; at < 2 * FEW; at++) await assertError(await ask(), 401, code);
+        const { ledgers, reads, upstream } = await seen(own);
+        assert.deepEqual([ledgers, reads, upstream], [[], [], []], code);
+        // It stays one address, and one key.
+        assert.equal((await post(own, chat("hi"), bad)).status, 200);
+      }
+      const { data } = await json(await admin("GET", "/v1/audit?tenant=once&what=refused", undefined, { from: own }));
+      assert.ok(data.length > 0 && data.length <= FEW + 1, String(data.length));
+    });
+  });
+
   test("is one though it changes its address within its IPv6 network, and not beyond", async () => {
-    await withEdge({ wrongKeys: FEW }, async (own) => {
+    await floodEdge({}, async (own) => {
       const ask = (address) => post(own, chat("hi"), { ...from(address), ...bearer("wrong") });
       for (let at = 0; at < FEW; at++) assert.equal((await ask(`2001:db8:1:2::${at.toString(16)}`)).status, 401);
       assert.equal((await ask("2001:db8:1:2:ffff::1")).status, 429);
@@ -487,7 +517,7 @@ describe("a flood from one address", () => {
   });
 
   test("leaves no more in the audit than the few that were answered", async () => {
-    await withEdge({ wrongKeys: FEW }, async (own) => {
+    await floodEdge({}, async (own) => {
       const bad = from("198.51.100.9");
       for (let at = 0; at < 5 * FEW; at++) await post(own, chat("hi"), { ...bad, ...bearer(unknownKey()) });
       const refusals = async () => (await json(await admin("GET", "/v1/audit?tenant=_gateway&what=refused", undefined, { from: own }))).data;
