@@ -110,6 +110,23 @@ proptest! {
 }
 
 #[test]
+fn of_ten_thousand_pairs_of_tenants_none_shares_a_key() {
+    let mut dice = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut keys = std::collections::HashSet::new();
+    for pair in 0..10_000 {
+        // Both ask the same; each pair asks something else.
+        dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let body = with(&format!(r#""seed":{},"stop":["{dice:x}"]"#, dice >> 40));
+        let request = CompletionRequest::read(body.as_bytes(), Endpoint::Chat).unwrap();
+        for tenant in [format!("t{dice:x}"), format!("t{pair}")] {
+            let scope = Scope { tenant: &tenant, ..SCOPE };
+            assert!(keys.insert(of_request(&scope, &request).name()), "{tenant}: {body}");
+            assert!(keys.insert(of_chosen(&scope, Endpoint::Chat, "the same").name()), "{tenant}: chosen");
+        }
+    }
+}
+
+#[test]
 fn no_two_layouts_of_fields_share_a_key() {
     // Every value of a small vocabulary, two levels deep, under every pair of keys: where layouts run together, they do it here.
     let leaves = ["", "a", "b", "ab", "s", "n", "0", "1e0", "null"].map(Json::text);

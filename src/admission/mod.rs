@@ -167,7 +167,7 @@ pub async fn admit(gateway: &Gateway, call: &Call, scope: Scope, path_tenant: Op
     let caller = known(gateway, config, call).await?;
     let checked = check(&caller, call.head.now_ms, scope, path_tenant);
     if let Err(error) = &checked {
-        gateway.post_refusal(caller.tenant_name(), caller.region(), &caller.record.id, error);
+        post_few(gateway, call, caller.tenant_name(), caller.region(), &caller.record.id, error).await;
     }
     checked.map(|()| caller)
 }
@@ -227,7 +227,8 @@ async fn known(gateway: &Gateway, config: &Config, call: &Call) -> Result<Caller
     }
     let record = managed(gateway, call, digest, issue::well_formed(key)).await?;
     let tenant = tenant(gateway, config, call, &record.tenant).await?;
-    Ok(Caller { record, tenant, managed: true, digest: Some(digest), token: None, issuer: None, region: None })
+    let region = configured_region(config, &record.tenant);
+    Ok(Caller { record, tenant, managed: true, digest: Some(digest), token: None, issuer: None, region })
 }
 
 /// Who calls with a browser token: its key, as far as the token goes.
@@ -244,7 +245,7 @@ async fn by_token(gateway: &Gateway, config: &Config, call: &Call, token: &str) 
             let genuine = fault.genuine.clone();
             let error = Error::from(fault);
             let Some(claims) = genuine else { return Err(guard(gateway, call, error).await) };
-            gateway.post_refusal(&claims.tenant, claims.region, &claims.key, &error);
+            post_few(gateway, call, &claims.tenant, claims.region, &claims.key, &error).await;
             return Err(error);
         }
     };
@@ -254,7 +255,7 @@ async fn by_token(gateway: &Gateway, config: &Config, call: &Call, token: &str) 
             .about("api_key")
     };
     let (record, managed, issuer, region) = match claims.managed_issuer() {
-        Some(digest) => (managed(gateway, call, digest, true).await?, true, Some(digest), None),
+        Some(digest) => (managed(gateway, call, digest, true).await?, true, Some(digest), configured_region(config, &claims.tenant)),
         None => {
             let key = claims.configured_issuer(&config.keys, secrets()).ok_or_else(gone)?;
             (key.record.clone(), false, None, key.region)
@@ -320,6 +321,15 @@ pub async fn guard(gateway: &Gateway, call: &Call, error: Error) -> Error {
     error
 }
 
+/// Notes a refusal of somebody who is known. Who no longer has a valid key, and goes on asking with the old one, must not fill the
+/// audit.
+async fn post_few(gateway: &Gateway, call: &Call, tenant: &str, region: Option<Region>, who: &str, error: &Error) {
+    let counts = error.status == 401 && gateway.binds.wrong_keys;
+    if !counts || call.limit(WRONG_KEYS, &format!("{who} {}", network(&call.address()))).await {
+        gateway.post_refusal(tenant, region, who, error);
+    }
+}
+
 /// The tenant's record. A tenant that nobody has set anything for has none.
 async fn tenant(gateway: &Gateway, config: &Config, call: &Call, name: &str) -> Result<Rc<Tenant>, Error> {
     let remembered = gateway.known.tenants.borrow().get(name, call.head.now_ms);
@@ -336,6 +346,12 @@ async fn tenant(gateway: &Gateway, config: &Config, call: &Call, name: &str) -> 
     let tenant = Rc::new(Tenant { record, seals });
     gateway.known.tenants.borrow_mut().put(name.to_owned(), tenant.clone(), call.head.now_ms);
     Ok(tenant)
+}
+
+/// Where the ledger of a tenant with configured keys lives. Its record says so, too, but where a call came before the record, KV may
+/// go on saying for a while that there is none.
+fn configured_region(config: &Config, tenant: &str) -> Option<Region> {
+    config.keys.iter().find(|key| key.record.tenant == tenant).and_then(|key| key.region)
 }
 
 /// What counts as one address: an IPv4 address, or the half of an IPv6 address that a site has to itself (RFC 4291 section 2.5.4).

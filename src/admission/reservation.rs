@@ -28,12 +28,14 @@ pub struct Wanted<'a> {
     pub stand_in: Option<Resolved<'a>>,
     /// The end user.
     pub user: Option<&'a str>,
+    /// Whether the call may be kept.
+    pub kept: bool,
 }
 
 impl Wanted<'_> {
     /// The reservation: the most that the call can use, and the most that it can cost with either model.
     pub fn reserve(&self, id: String, idempotency: Option<Idempotency>, lease_ms: u64) -> Reserve {
-        let Self { caller, request, model, stand_in, user } = *self;
+        let Self { caller, request, model, stand_in, user, kept } = *self;
         let input = request.input_tokens();
         let usage = |model: Resolved<'_>| {
             let most = model.row.and_then(|row| row.max_output_tokens);
@@ -45,6 +47,7 @@ impl Wanted<'_> {
             key: caller.record.id.clone(),
             managed: caller.managed,
             user: user.map(str::to_owned),
+            unkept: !kept,
             model: counted(model.id).to_owned(),
             tokens: usage(model).total(),
             // A model without a price is not asked in another's place under a budget: the ledger refuses what has no price.

@@ -39,6 +39,17 @@ pub async fn owner<'c>(
     in_path: Option<&str>,
     in_query: Option<&str>,
 ) -> Result<Ledger<'c>, Error> {
+    owner_and_holder(gateway, call, scope, in_path, in_query).await.map(|(ledger, _)| ledger)
+}
+
+/// As [`owner`], with the end user who holds the browser token that asks: what is of others is not told to one.
+pub async fn owner_and_holder<'c>(
+    gateway: &Gateway,
+    call: &'c Call,
+    scope: Scope,
+    in_path: Option<&str>,
+    in_query: Option<&str>,
+) -> Result<(Ledger<'c>, Option<String>), Error> {
     if operator::administers(gateway.config()?, &call.head) {
         let tenant = in_query.or(in_path).ok_or_else(|| {
             let message = "`tenant` is missing: with the secret of administration, say whose data you want, as `?tenant=acme`.";
@@ -48,15 +59,16 @@ pub async fn owner<'c>(
             return Err(other_tenant());
         }
         if tenant == OWN_LEDGER {
-            return Ok(Ledger { call, tenant: tenant.to_owned(), region: None });
+            return Ok((Ledger { call, tenant: tenant.to_owned(), region: None }, None));
         }
-        return known(gateway, call, tenant).await;
+        return known(gateway, call, tenant).await.map(|ledger| (ledger, None));
     }
     let caller = admission::admit(gateway, call, scope, in_path).await?;
     if in_query.is_some_and(|tenant| tenant != caller.tenant_name()) {
         return Err(other_tenant());
     }
-    Ok(Ledger { call, tenant: caller.tenant_name().to_owned(), region: caller.region() })
+    let ledger = Ledger { call, tenant: caller.tenant_name().to_owned(), region: caller.region() };
+    Ok((ledger, caller.end_user(None).map(str::to_owned)))
 }
 
 fn other_tenant() -> Error {
@@ -249,13 +261,15 @@ impl Ledger<'_> {
     pub async fn settle(&self) -> Result<(), Error> {
         let record = self.record().await?;
         let complete = self.completed(record.clone());
-        let changed = complete != record;
-        if changed {
-            self.put_record(complete.clone()).await?;
+        if complete != record {
+            // KV remembers that a name was missing. Whoever looked now would make the tenant's first calls here go without its salt,
+            // its policy and its region.
+            self.put_record(complete).await?;
+            return self.publish_record().await.map(drop);
         }
-        let copy = self.call.look(KEYS, &tenant_name(&self.tenant), None).await;
         // A copy that is as it should be is left alone: KV takes few writes to a name, and a tenant may get many keys at once.
-        if changed || copy.ok().flatten() != Some(written(&complete)?) {
+        let copy = self.call.look(KEYS, &tenant_name(&self.tenant), None).await;
+        if copy.ok().flatten() != Some(written(&complete)?) {
             self.publish_record().await?;
         }
         Ok(())

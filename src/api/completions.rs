@@ -43,7 +43,7 @@ pub async fn answer(gateway: &Gateway, call: &Call, endpoint: Endpoint, tenant: 
     let added_cap = request.lacks_cap().then_some(model.cap_tokens);
     let mut steering = Steering::read(config, &caller.record.cache.unwrap_or_default(), &call.head, request.deterministic())?;
     let mut account = Account::open(gateway, config, call, &caller, &request, &body)?;
-    let wanted = Wanted { caller: &caller, request: &request, model, stand_in, user: caller.end_user(request.user()) };
+    let wanted = Wanted { caller: &caller, request: &request, model, stand_in, user: caller.end_user(request.user()), kept: account.kept };
     if account.is_idempotent()
         && let Some(stored) = account.reserve(&wanted).await?
     {

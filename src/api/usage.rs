@@ -17,7 +17,15 @@ use crate::ledger::message::Message;
 pub async fn answer(gateway: &Gateway, call: &Call, query: Option<&str>, tenant: Option<&str>) -> Result<Answered, Error> {
     // A query is read before the key is known, which tells nobody anything, so that a wrong `tenant` is one.
     let query = Query::read(query, &OF_USAGE)?;
-    let ledger = administration::owner(gateway, call, Scope::Usage, tenant, query.tenant()?).await?;
-    let usage: Value = ledger.ask(&Message::Usage(query::usage(&query)?)).await?;
+    let (ledger, holder) = administration::owner_and_holder(gateway, call, Scope::Usage, tenant, query.tenant()?).await?;
+    let mut wanted = query::usage(&query)?;
+    if let Some(holder) = holder {
+        if wanted.user.as_ref().is_some_and(|user| *user != holder) {
+            let message = "A browser token tells the usage of its own end user. Leave `user` out, or ask with a key.";
+            return Err(Error::new(403, "wrong_user", message).about("user").final_word());
+        }
+        wanted.user = Some(holder);
+    }
+    let usage: Value = ledger.ask(&Message::Usage(wanted)).await?;
     Ok(tell(gateway, call, 200, &usage))
 }

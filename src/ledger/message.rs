@@ -89,6 +89,9 @@ pub struct Reserve {
     /// The end user.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
+    /// Whether the call is to be kept nowhere: its end user is known to limits of end users alone.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub unkept: bool,
     /// The model's id.
     pub model: String,
     /// The most that the call can use: input, estimated, and the answer's cap. Tokens.
@@ -103,6 +106,13 @@ pub struct Reserve {
     pub idempotency: Option<Idempotency>,
     /// How long the Worker may need, in ms: a reservation that is older belongs to one that died.
     pub lease_ms: u64,
+}
+
+impl Reserve {
+    /// The end user, as far as the call may be kept.
+    pub fn kept_user(&self) -> Option<&str> {
+        self.user.as_deref().filter(|_| !self.unkept)
+    }
 }
 
 /// What makes a call the same as an earlier one.

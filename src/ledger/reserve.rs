@@ -91,7 +91,7 @@ impl<S: Storage> Books<S> {
         let budgets = owned.iter().any(|(_, terms)| terms.budget.is_some());
         if !claims.is_empty() || budgets || call.idempotency.is_some() {
             if !per_user {
-                alias = self.alias(call.user.as_deref())?;
+                alias = self.alias(call.kept_user())?;
             }
             self.hold(call, owned, &claims, alias)?;
         }
@@ -145,7 +145,8 @@ impl<S: Storage> Books<S> {
             at_ms: self.now_ms,
             until_ms: self.now_ms.saturating_add(call.lease_ms),
             key: call.key.clone(),
-            alias,
+            // A reservation that is lost is counted under it.
+            alias: if call.unkept { String::new() } else { alias },
             model: call.model.clone(),
             cost: call.cost.unwrap_or_default().0,
             owners,
@@ -170,7 +171,7 @@ impl<S: Storage> Books<S> {
             Word::OtherBody => "other_body",
         };
         let details = json!({"code": code, "key": call.key, "model": call.model});
-        self.append(&Event { what: "refused".to_owned(), who: call.key.clone(), user: call.user.clone(), details })?;
+        self.append(&Event { what: "refused".to_owned(), who: call.key.clone(), user: call.kept_user().map(str::to_owned), details })?;
         Ok(word)
     }
 }

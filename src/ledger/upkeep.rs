@@ -38,8 +38,8 @@ impl<S: Storage> Books<S> {
                 removed = true;
             }
         }
-        if removed {
-            // Persons of whom nothing else is known.
+        if stale || removed {
+            // Persons of whom nothing else is known, such as those whose calls were kept nowhere and whose limits are free again.
             self.batch.add(
                 "DELETE FROM persons WHERE alias NOT IN (SELECT alias FROM usage UNION SELECT alias FROM audit UNION \
                  SELECT alias FROM slots UNION SELECT alias FROM answers UNION SELECT json_extract(record, '$.alias') FROM reservations)",

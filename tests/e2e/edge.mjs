@@ -164,7 +164,7 @@ export const raw = (edge, text) =>
       const headers = new Headers(lines.split("\r\n").map((line) => [line.slice(0, line.indexOf(":")), line.slice(line.indexOf(":") + 2)]));
       if (body.length < Number(headers.get("content-length") ?? 0)) return;
       socket.destroy();
-      resolve(new Response(body, { status: Number(status), headers }));
+      resolve(new Response(body === "" ? null : body, { status: Number(status), headers }));
     };
     socket.setEncoding("latin1");
     socket.on("data", (data) => {
