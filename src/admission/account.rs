@@ -196,9 +196,12 @@ impl<'a> Account<'a> {
             called.response = Some((outcome.status, outcome.content_type.to_owned(), sealed.len()));
             stored = sealed;
         }
-        self.gateway.note(self.caller.tenant_name(), self.caller.region(), note(called), stored);
-        if self.idempotency.is_some() {
-            self.gateway.outbox.deliver(self.call).await;
+        let (tenant, region, note) = (self.caller.tenant_name(), self.caller.region(), note(called));
+        if self.idempotency.is_some() && !self.reservation.is_empty() {
+            // Not by way of the notes that wait: while another request tells those, this one would wait among them.
+            self.gateway.outbox.tell(self.call, tenant, region, note, stored).await;
+        } else {
+            self.gateway.note(tenant, region, note, stored);
         }
     }
 

@@ -216,23 +216,31 @@ async fn give(giving: Giving<'_>, mut account: Account<'_>, reply: Reply<'_>) ->
         finish_stream(&giving, &mut account, Outcome { model, status, content_type, ..Outcome::default() }, &relayed).await;
         return Ok(answered);
     }
-    let estimate = Usage { prompt_tokens: request.input_tokens(), completion_tokens: sse::spelled_tokens(&arrival.body) };
+    let estimate = estimate(request, usage, &arrival.body);
     account.settle(Outcome { model, status, usage, estimate, content_type, body: &arrival.body }).await;
     let answered = call.pass(status, &lines, None);
     keep(&giving, entry).await;
     Ok(answered)
 }
 
+/// What an answer used that does not tell it.
+fn estimate(request: &CompletionRequest<'_>, told: Option<Usage>, answer: &[u8]) -> Usage {
+    match told {
+        Some(usage) => usage,
+        None => Usage { prompt_tokens: request.input_tokens(), completion_tokens: sse::spelled_tokens(answer) },
+    }
+}
+
 /// What follows a relayed stream: an error frame when it broke off, the end, and the cache entry when it is one to keep.
 async fn finish_stream(giving: &Giving<'_>, account: &mut Account<'_>, outcome: Outcome<'_>, relayed: &Arrival) {
     let Giving { gateway, call, request, visit, .. } = giving;
     let ending = sse::ending(&relayed.body, request.choices());
+    let outcome = Outcome { usage: ending.usage, estimate: estimate(request, ending.usage, &relayed.body), ..outcome };
     if ending.whole {
-        account.settle(Outcome { usage: ending.usage, body: &relayed.body, ..outcome }).await;
+        account.settle(Outcome { body: &relayed.body, ..outcome }).await;
     } else {
         // Nobody may take half an answer for the answer to the same call, so it is settled without its body.
-        let estimate = Usage { prompt_tokens: request.input_tokens(), completion_tokens: sse::spelled_tokens(&relayed.body) };
-        account.settle_broken(Outcome { usage: ending.usage, estimate, ..outcome });
+        account.settle_broken(outcome);
     }
     if ending.unterminated {
         return call.end(Some(b"\n\n".to_vec()), false).await;

@@ -483,7 +483,7 @@ for (const name of ["relay", "end", "keep", "ledger"]) {
   };
 }
 // What may go on without its caller, if the ledger knows of it.
-for (const name of ["send", "pause", "seal", "sign"]) {
+for (const name of ["look", "send", "pause", "seal", "sign"]) {
   const step = Call.prototype[name];
   Call.prototype[name] = function (...given) {
     this.step = step.apply(this, given);

@@ -37,6 +37,16 @@ impl Outbox {
         self.0.borrow_mut().entry((tenant.to_owned(), region)).or_default().notes.push((note, bytes));
     }
 
+    /// Tells a ledger one thing at once, apart from what waits: its caller may come again as soon as it is answered. What could not be
+    /// told waits with the rest.
+    pub async fn tell(&self, call: &Call, tenant: &str, region: Option<Region>, note: Note, bytes: Vec<u8>) {
+        let message = Message::Note { notes: vec![note] };
+        let told = call.ledger::<serde::de::IgnoredAny>(tenant, region, &message, bytes.clone()).await.is_ok();
+        if let (false, Message::Note { notes }) = (told, message) {
+            notes.into_iter().for_each(|note| self.post(tenant, region, note, bytes.clone()));
+        }
+    }
+
     /// Tells the ledgers what there is to tell and nobody else is telling.
     pub async fn deliver(&self, call: &Call) {
         while let Some((whose, notes, bytes)) = self.take(call.head.now_ms) {

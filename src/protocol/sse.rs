@@ -149,18 +149,23 @@ pub fn ending(stream: &[u8], choices: usize) -> Ending {
     Ending { done, usage, ..Ending::default() }
 }
 
-/// About how many tokens a stream has spelled that broke off before it told: a third of the bytes of its texts and calls.
-pub fn spelled_tokens(stream: &[u8]) -> u64 {
-    let mut bytes = 0_usize;
-    for data in events(stream) {
-        let Ok(chunk) = Document::read(&data) else { continue };
-        for choice in chunk.root().get("choices").into_iter().flat_map(Value::elements) {
-            let said = choice.get("delta").unwrap_or(choice);
-            let parts = ["content", "reasoning", "tool_calls", "text"].into_iter().filter_map(|name| said.get(name));
-            bytes = parts.fold(bytes, |sum, part| sum.saturating_add(part.raw().len()));
-        }
-    }
+/// About how many tokens an answer has spelled that does not tell, whole or as a stream, which may have broken off: a third of the bytes
+/// of its texts and calls.
+pub fn spelled_tokens(answer: &[u8]) -> u64 {
+    let bytes = match Document::read(answer) {
+        Ok(whole) => spelled_bytes(whole.root()),
+        Err(_) => events(answer).filter_map(|data| Document::read(&data).ok().map(|chunk| spelled_bytes(chunk.root()))).sum(),
+    };
     u64::try_from(bytes.div_ceil(3)).unwrap_or(u64::MAX)
+}
+
+fn spelled_bytes(root: Value<'_>) -> usize {
+    let said = |choice: Value<'_>| -> usize {
+        let said = choice.get("delta").or_else(|| choice.get("message")).unwrap_or(choice);
+        let parts = ["content", "reasoning", "tool_calls", "text"].into_iter().filter_map(|name| said.get(name));
+        parts.map(|part| part.raw().len()).sum()
+    };
+    root.get("choices").into_iter().flat_map(Value::elements).map(said).sum()
 }
 
 /// Whether an object is an error: it has an `error` that says something. What is empty says nothing: clients that test for truth

@@ -130,6 +130,46 @@ export const post = (edge, body, headers = {}, at = "/v1/chat/completions") =>
     body: typeof body === "string" || body instanceof Uint8Array ? body : JSON.stringify(body),
   });
 
+/** A call of the administration, with its secret. */
+export const administer = (edge, method, path, body) =>
+  fetch(edge.url + path, {
+    method,
+    headers: { authorization: `Bearer ${ADMIN_SECRET}`, "content-type": "application/json" },
+    body: body === undefined ? undefined : JSON.stringify(body),
+  });
+
+/** Makes a key over the API: its record, and the key itself under `key`. */
+export async function makeKey(edge, body) {
+  const response = await administer(edge, "POST", "/admin/keys", body);
+  const text = await response.text();
+  assert.equal(response.status, 201, text);
+  return JSON.parse(text);
+}
+
+/** What a tenant has used. */
+export async function usageOf(edge, tenant, query = "") {
+  const response = await administer(edge, "GET", `/v1/usage?tenant=${tenant}${query}`);
+  const text = await response.text();
+  assert.equal(response.status, 200, text);
+  return JSON.parse(text);
+}
+
+/**
+ * Stands before the Worker's own code: the code given, in which `act` is what a ledger does with a message, and `this` the ledger. The
+ * module imports itself, for the build has renamed the class within.
+ */
+export const aroundLedger = (body) => `
+import * as itself from "./index.js";
+queueMicrotask(() => {
+  const { prototype } = itself.TenantLedger;
+  const whole = prototype.act;
+  prototype.act = async function (message, bytes) {
+    const act = () => whole.call(this, message, bytes);
+    ${body}
+  };
+});
+`;
+
 /**
  * A call whose caller can go away so that workerd notices at once: by a reset. A mere close (FIN) may be half of one, so workerd waits
  * for its next write to fail; in production the network in front of the Worker tells it either way.
