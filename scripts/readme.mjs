@@ -1,5 +1,5 @@
-// Runs what README.md tells its reader to run: starts the Worker with `npm start` on a port of its own, and then every block of
-// commands that is marked with `<!-- ci -->`. A block that fails, or says nothing, fails the check.
+// Runs what README.md and the files in docs/ tell their reader to run: starts the Worker with `npm start` on a port of its own, and then
+// every block of commands that is marked with `<!-- ci -->`. A block that fails, or says nothing, fails the check.
 import { spawn, spawnSync } from "node:child_process";
 import fs from "node:fs";
 import path from "node:path";
@@ -7,11 +7,18 @@ import { root } from "./toolchain.mjs";
 
 const PORT = "8799";
 const PATIENCE_MS = 30 * 60_000;
-const readme = fs.readFileSync(path.join(root, "README.md"), "utf8");
-const blocks = [...readme.matchAll(/<!-- ci -->\n```sh\n([\s\S]*?)```/g)].map(([, block]) => block);
-if (blocks.length === 0) throw new Error("README.md marks no block of commands with <!-- ci -->");
+const more = fs.readdirSync(path.join(root, "docs")).filter((name) => name.endsWith(".md"));
+const documents = ["README.md", ...more.sort().map((name) => `docs/${name}`)];
+const blocks = documents.flatMap((document) => {
+  const text = fs.readFileSync(path.join(root, document), "utf8");
+  const marked = [...text.matchAll(/<!-- ci -->\n```sh\n([\s\S]*?)```/g)];
+  if (marked.length === 0) throw new Error(`${document} marks no block of commands with <!-- ci -->`);
+  return marked.map(([, block]) => ({ document, block }));
+});
 
-const { CEREBRAS_API_KEY: _, GATEWAY_KEYS: __, ...env } = process.env;
+// What stands in the reader's own environment would take the place of the local key and secrets.
+const env = { ...process.env };
+for (const name of ["CEREBRAS_API_KEY", "GATEWAY_KEYS", "ADMIN_SECRET", "EDGE_SECRET", "EDGE_SECRET_PREVIOUS"]) delete env[name];
 const start = spawn("npm", ["start", "--silent"], { cwd: root, env: { ...env, PORT }, stdio: ["ignore", "pipe", "inherit"], detached: true });
 const stop = () => {
   try {
@@ -37,11 +44,11 @@ const printed = await new Promise((resolve, reject) => {
 
 // The command that `npm start` prints has to work as printed, too.
 let failed = 0;
-for (const block of [printed, ...blocks]) {
+for (const { document, block } of [{ document: "npm start", block: printed }, ...blocks]) {
   const commands = block.replaceAll("127.0.0.1:8787", `127.0.0.1:${PORT}`);
   const { status, stdout } = spawnSync("bash", ["-euo", "pipefail", "-c", commands], { encoding: "utf8", stdio: ["ignore", "pipe", "inherit"] });
   const ok = status === 0 && stdout.trim() !== "" && !/"error":/.test(stdout);
   if (!ok) failed++;
-  console.log(`[readme] ${ok ? "works" : "FAILS"}: ${commands.trim().split("\n")[0]}\n${ok ? "" : stdout}`);
+  console.log(`[readme] ${ok ? "works" : "FAILS"}: ${document}: ${commands.trim().split("\n")[0]}\n${ok ? "" : stdout}`);
 }
 process.exit(failed === 0 ? 0 : 1);

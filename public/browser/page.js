@@ -134,7 +134,10 @@ async function ask(signal) {
 let running = null;
 
 function show(busy) {
-  at("send").disabled = busy;
+  // A button that is disabled loses the focus, and who uses the keyboard their place. So Send only says that it waits, and Stop hands
+  // the focus on.
+  at("send").setAttribute("aria-disabled", String(busy));
+  if (!busy && document.activeElement === at("stop")) at("send").focus();
   at("stop").disabled = !busy;
   at("answer").setAttribute("aria-busy", String(busy));
 }
