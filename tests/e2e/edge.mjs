@@ -119,6 +119,24 @@ export async function startEdge({ vars = {}, local = false, cache = true, prelud
   return { url, logs, miniflare, stop: () => miniflare.dispose() };
 }
 
+/** A message or a note as the ledger reads it: its name around what it says. */
+const named = ({ ask, note = ask, notes, ...says }) => {
+  if (notes) says.notes = notes.map(named);
+  return ["verify", "tenant", "tenants", "erase_tenant"].includes(note) ? note : { [note]: says };
+};
+
+/** Asks a tenant's ledger: its reply (a word beside what it says), and the bytes that come along under `bytes`. */
+export async function askLedger(at, tenant, message, bytes = "") {
+  const namespace = await at.miniflare.getDurableObjectNamespace("LEDGER");
+  const reply = await namespace.get(namespace.idFromName(tenant)).act(JSON.stringify(named(message)), new TextEncoder().encode(bytes));
+  let said = JSON.parse(reply.text);
+  if (message.ask === "reserve") {
+    const [[word, says]] = typeof said === "string" ? [[said, {}]] : Object.entries(said);
+    said = { word, ...says };
+  }
+  return reply.bytes === undefined ? said : { ...said, bytes: new TextDecoder().decode(reply.bytes) };
+}
+
 /** A chat request with one message, with what is given beside it. */
 export const chat = (content, more = {}) => ({ model: "gpt-oss-120b", messages: [{ role: "user", content }], ...more });
 

@@ -4,7 +4,7 @@ import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { after, before, test } from "node:test";
-import { eventually, startEdge } from "./edge.mjs";
+import { askLedger, eventually, startEdge } from "./edge.mjs";
 
 let storage;
 let edge;
@@ -19,23 +19,7 @@ after(async () => {
   fs.rmSync(storage, { recursive: true, force: true });
 });
 
-/** A message or a note as the ledger reads it: its name around what it says. */
-const named = ({ ask, note = ask, notes, ...says }) => {
-  if (notes) says.notes = notes.map(named);
-  return ["verify", "tenant", "tenants", "erase_tenant"].includes(note) ? note : { [note]: says };
-};
-
-/** Asks a tenant's ledger: its reply (a word beside what it says), and the bytes that come along under `bytes`. */
-async function ask(tenant, message, bytes = "", at = edge) {
-  const namespace = await at.miniflare.getDurableObjectNamespace("LEDGER");
-  const reply = await namespace.get(namespace.idFromName(tenant)).act(JSON.stringify(named(message)), new TextEncoder().encode(bytes));
-  let said = JSON.parse(reply.text);
-  if (message.ask === "reserve") {
-    const [[word, says]] = typeof said === "string" ? [[said, {}]] : Object.entries(said);
-    said = { word, ...says };
-  }
-  return reply.bytes === undefined ? said : { ...said, bytes: new TextDecoder().decode(reply.bytes) };
-}
+const ask = (tenant, message, bytes, at = edge) => askLedger(at, tenant, message, bytes);
 
 const reserve = (id, limits, more = {}) => ({
   ask: "reserve", id, key: "k1", model: "m1", tokens: 10, cost: 5, lease_ms: 60_000, terms: [["k1", { limits }]], ...more,

@@ -6,7 +6,7 @@ import os from "node:os";
 import path from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { after, before, describe, test } from "node:test";
-import { ADMIN_SECRET, EDGE_SECRET, KEY, OTHER_KEY, assertError, chat, eventually, post, sha256, startEdge, startStandIn, vault } from "./edge.mjs";
+import { askLedger, ADMIN_SECRET, EDGE_SECRET, KEY, OTHER_KEY, assertError, chat, eventually, post, sha256, startEdge, startStandIn, vault } from "./edge.mjs";
 import { WATCHING, passes, seen } from "./watch.mjs";
 
 let standIn;
@@ -83,12 +83,6 @@ const counted = (key, calls, from = edge) =>
     const { total } = await get("/v1/usage", key, from);
     return total.requests + total.hits + total.failed >= calls;
   }, `${calls} calls are counted`);
-
-/** Says something to a ledger, as the Worker does. */
-async function say(tenant, message, from = edge) {
-  const namespace = await from.miniflare.getDurableObjectNamespace("LEDGER");
-  return JSON.parse((await namespace.get(namespace.idFromName(tenant)).act(JSON.stringify(message), new Uint8Array())).text);
-}
 
 /** The files of all ledgers under a folder. */
 const ledgerFiles = (storage) =>
@@ -301,7 +295,7 @@ describe("retention", () => {
       const day = 86_400_000;
       for (const [user, days] of [["ann", 3], ["ben", 0]]) {
         const called = { at_ms: Date.now() - days * day, key: "k", user, model: "m", status: 200, usage: { prompt_tokens: 1, completion_tokens: 1 }, cost: 1 };
-        await say("forgetful", { ask: "note", notes: [{ note: "settled", ...called }] }, own);
+        await askLedger(own, "forgetful", { ask: "note", notes: [{ note: "settled", ...called }] });
       }
       assert.equal((await get("/v1/usage", key, own)).total.requests, 2);
       const { data } = await get("/v1/audit", key, own);
@@ -507,7 +501,7 @@ describe("a call that is to be kept nowhere", () => {
     await withEdge({}, async (own) => {
       const slow = await make({ tenant: "dying", budget: { day: { hard_micro_dollars: 1_000_000 } } }, own);
       const reserve = { ask: "reserve", id: "r", key: slow.id, managed: true, user: "someone", unkept: true, model: "m", tokens: 1, cost: 1, lease_ms: 1 };
-      assert.equal((await say("dying", reserve, own)).word, "granted");
+      assert.equal((await askLedger(own, "dying", reserve)).word, "granted");
       await eventually(async () => (await get("/v1/usage", slow.key, own)).total.lost === 1, "the reservation is lost");
       assert.equal((await get("/v1/users/someone/export", slow.key, own)).alias, null);
     });
