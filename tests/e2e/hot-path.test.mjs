@@ -73,6 +73,17 @@ describe("the calls between wasm and JavaScript are", () => {
     }
   });
 
+  test("twenty for a stream that is stored", async () => {
+    const body = chat("Go on, and remember", { stream: true, temperature: 0 });
+    assert.equal(await calls(body), "FETCH head read RESUME look RESUME now ledger RESUME send RESUME relay RESUME end RESUME now keep RESUME ledger RESUME");
+  });
+
+  test("thirteen for an idempotent call, told before it is answered, and ten for its repetition", async () => {
+    const once = { "idempotency-key": "once" };
+    assert.equal(await calls(chat("Once only"), once), "FETCH head read RESUME ledger RESUME send RESUME seal RESUME ledger RESUME pass");
+    assert.equal(await calls(chat("Once only"), once), "FETCH head read RESUME ledger RESUME seal RESUME uniqueId respond");
+  });
+
   test("five more for a second attempt", async () => {
     assert.equal(await calls(chat("Once more [[once=503]]")), "FETCH head read RESUME ledger RESUME send RESUME random pause RESUME send RESUME pass ledger RESUME");
   });
