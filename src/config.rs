@@ -127,6 +127,13 @@ impl Config {
         });
         let models = Models::new(models, aliases.collect::<Result<_, _>>()?, cap).map_err(|(variable, reason)| wrong(variable, &reason))?;
         let mut keys = GatewayKey::read(vars.take("GATEWAY_KEYS")?.unwrap_or_default());
+        if let Some(key) = keys.iter().find(|key| key.record.tenant.is_empty() || key.record.tenant.starts_with('_')) {
+            let place = keys.iter().position(|other| other.sha256 == key.sha256).unwrap_or_default();
+            return Err(wrong(
+                "GATEWAY_KEYS",
+                &format!("entry {place}: `tenant` must not be empty nor begin with `_`, as the gateway's own ledger does"),
+            ));
+        }
         let local = vars.take("LOCAL")? == Some(true);
         if keys.is_empty() && local {
             keys.push(GatewayKey::local());

@@ -203,6 +203,8 @@ fn each_wrong_variable_is_named_and_never_quoted() {
         ("GATEWAY_KEYS", json!([{"tenant": secret}])),
         ("GATEWAY_KEYS", json!([{"sha256": "0".repeat(64), "tenant": "t", "key": secret}])),
         ("GATEWAY_KEYS", json!([{"sha256": "é".repeat(32), "tenant": "t"}])),
+        ("GATEWAY_KEYS", json!([{"sha256": "0".repeat(64), "tenant": "_gateway"}])),
+        ("GATEWAY_KEYS", json!([{"sha256": "0".repeat(64), "tenant": ""}])),
         ("MODELS", json!(secret)),
         ("MODELS", json!([secret])),
         ("MODELS", row(json!(secret))),

@@ -196,9 +196,13 @@ pub fn revoked() -> Error {
     Error::new(401, "revoked_api_key", "The API key was revoked. Use another.").about("api_key")
 }
 
+/// Whether there can be a right key: configured, or made over the API.
+pub fn open(gateway: &Gateway, config: &Config) -> bool {
+    !config.keys.is_empty() || (gateway.binds.keys && config.admin_secret.is_some())
+}
+
 async fn known(gateway: &Gateway, config: &Config, call: &Call) -> Result<Caller, Error> {
-    let api_makes_keys = gateway.binds.keys && config.admin_secret.is_some();
-    if config.keys.is_empty() && !api_makes_keys {
+    if !open(gateway, config) {
         let message = "No gateway key is configured, so every call is refused. Make one with `npm run key` and set GATEWAY_KEYS \
                        (`wrangler secret put GATEWAY_KEYS`), or set ADMIN_SECRET and make keys over the API.";
         return Err(Error::new(500, "no_gateway_keys", message).about("GATEWAY_KEYS").final_word());

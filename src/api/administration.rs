@@ -16,6 +16,9 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::ledger::message::Message;
 
+/// How the audit calls who knows the secret of administration.
+pub const ADMINISTRATOR: &str = "admin";
+
 /// The largest body, in bytes.
 const LARGEST_BODY: u32 = 64 * 1024;
 /// How often copies are made when what they copy changes meanwhile.
@@ -59,7 +62,7 @@ pub async fn owner_and_holder<'c>(
             return Err(other_tenant());
         }
         if tenant == OWN_LEDGER {
-            return Ok((Ledger { call, tenant: tenant.to_owned(), region: None }, None));
+            return Ok((Ledger { call, who: ADMINISTRATOR.to_owned(), tenant: tenant.to_owned(), region: None }, None));
         }
         return known(gateway, call, tenant).await.map(|ledger| (ledger, None));
     }
@@ -67,7 +70,7 @@ pub async fn owner_and_holder<'c>(
     if in_query.is_some_and(|tenant| tenant != caller.tenant_name()) {
         return Err(other_tenant());
     }
-    let ledger = Ledger { call, tenant: caller.tenant_name().to_owned(), region: caller.region() };
+    let ledger = Ledger { call, who: caller.record.id.clone(), tenant: caller.tenant_name().to_owned(), region: caller.region() };
     Ok((ledger, caller.end_user(None).map(str::to_owned)))
 }
 
@@ -135,7 +138,7 @@ pub async fn known<'c>(gateway: &Gateway, call: &'c Call, tenant: &str) -> Resul
         let message = "There is no such tenant. `GET /admin/tenants` lists them; a first key, or a PATCH, makes one.";
         Error::new(404, "unknown_tenant", message).about("tenant").final_word()
     })?;
-    Ok(Ledger { call, tenant: tenant.to_owned(), region })
+    Ok(Ledger { call, who: ADMINISTRATOR.to_owned(), tenant: tenant.to_owned(), region })
 }
 
 /// The ledger of a tenant that is registered from now on, if it was not before.
@@ -149,7 +152,7 @@ pub async fn enrolled<'c>(gateway: &Gateway, call: &'c Call, tenant: &str, regio
     if region.is_some() && place.is_some_and(|place| place != region) {
         return Err(elsewhere());
     }
-    let ledger = Ledger { call, tenant: tenant.to_owned(), region: place.unwrap_or(region) };
+    let ledger = Ledger { call, who: ADMINISTRATOR.to_owned(), tenant: tenant.to_owned(), region: place.unwrap_or(region) };
     if known.is_some() {
         return Ok(ledger);
     }
@@ -179,6 +182,8 @@ pub struct Held {
 pub struct Ledger<'c> {
     /// The call on whose behalf it is asked.
     pub call: &'c Call,
+    /// Who asks, as the audit calls them: a key's id, or [`ADMINISTRATOR`].
+    pub who: String,
     /// Whose it is.
     pub tenant: String,
     /// Where it lives.

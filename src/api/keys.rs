@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::administration::{self, Held, Ledger};
+use super::administration::{self, ADMINISTRATOR, Held, Ledger};
 use super::query::Query;
 use super::route::KeyTarget;
 use super::tell;
@@ -83,7 +83,7 @@ async fn list(gateway: &Gateway, call: &Call, query: Option<&str>) -> Result<Ans
     let mut wanted = wanted.peekable();
     let (mut data, mut next) = (Vec::new(), None);
     for known in wanted.by_ref().take(MOST_LEDGERS) {
-        let held = Ledger { call, tenant: known.tenant.clone(), region: known.region }.keys(None).await?;
+        let held = Ledger { call, who: ADMINISTRATOR.to_owned(), tenant: known.tenant.clone(), region: known.region }.keys(None).await?;
         data.extend(by_id(held).iter().filter_map(|held| standing(held, call.now_ms())));
         next = Some(known.tenant);
     }
@@ -107,7 +107,7 @@ fn unknown() -> Error {
 async fn found<'c>(call: &'c Call, id: &str) -> Result<(Ledger<'c>, Vec<Held>), Error> {
     let tenant = issue::tenant_of(id).ok_or_else(unknown)?;
     let known = administration::registered(call, tenant).await?.ok_or_else(unknown)?;
-    let ledger = Ledger { call, tenant: known.tenant, region: known.region };
+    let ledger = Ledger { call, who: ADMINISTRATOR.to_owned(), tenant: known.tenant, region: known.region };
     let held = ledger.keys(Some(id)).await?;
     if held.is_empty() { Err(unknown()) } else { Ok((ledger, held)) }
 }

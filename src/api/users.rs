@@ -54,7 +54,11 @@ pub async fn erase(gateway: &Gateway, call: &Call, ledger: &Ledger<'_>, user: Op
     let seed = proof::seed(secret);
     // The header names the key, so the key is asked for first; and a runtime that cannot sign stops here, before the erasure.
     let (_, public) = call.sign(&seed, b"").await.map_err(|_| unsigned())?;
-    let message = user.map_or(Message::EraseTenant, |user| Message::EraseUser { user: user.to_owned() });
+    let who = ledger.who.clone();
+    let message = match user {
+        Some(user) => Message::EraseUser { user: user.to_owned(), who },
+        None => Message::EraseTenant { who },
+    };
     let Erased { removed, record, audit } = ledger.ask(&message).await?;
     if ledger.completed(record.clone()) != record {
         // The ledger has destroyed the salt and left a new one to who has a source of randomness.

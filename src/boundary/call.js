@@ -401,11 +401,19 @@ export class Call {
     this.resume(slot, "", bytes);
   }
 
-  /** Asks the ledger of a tenant, in its jurisdiction if it has one: "said", a line end and the reply; or "failed". */
-  async ledger(slot, tenant, jurisdiction, message, bytes) {
+  /**
+   * Asks the ledger of a tenant, in its jurisdiction if it has one: "said", a line end and the reply; or "failed", also when it takes
+   * longer than `withinMs`.
+   */
+  async ledger(slot, tenant, jurisdiction, message, bytes, withinMs) {
     this.known = true;
     let said = "failed";
     let given = NOTHING;
+    let late = false;
+    const timer = setTimeout(() => {
+      late = true;
+      this.resume(slot, said, given);
+    }, withinMs);
     try {
       const namespace = jurisdiction === undefined ? this.env.LEDGER : within(this.env.LEDGER, jurisdiction);
       const reply = await namespace.get(namespace.idFromName(tenant)).act(message, bytes);
@@ -414,7 +422,8 @@ export class Call {
     } catch (error) {
       console.error(`{"level":"error","failed":"ledger","doing":"call","error":${JSON.stringify(error?.name ?? "Error")}}`);
     }
-    this.resume(slot, said, given);
+    clearTimeout(timer);
+    if (!late) this.resume(slot, said, given);
   }
 
   /** Whether a rate limit's binding lets one more of this key pass: "yes" or "no". Fails open: it only spares the look-ups behind it. */

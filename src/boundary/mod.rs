@@ -65,7 +65,8 @@ extern "C" {
     #[wasm_bindgen(method)]
     fn seal(this: &JsCall, slot: u32, value: Vec<u8>, seals: &[u8], context: &str, open: bool);
     #[wasm_bindgen(method)]
-    fn ledger(this: &JsCall, slot: u32, tenant: &str, jurisdiction: Option<&str>, message: &str, bytes: Vec<u8>);
+    #[allow(clippy::too_many_arguments, reason = "as for `send`")]
+    fn ledger(this: &JsCall, slot: u32, tenant: &str, jurisdiction: Option<&str>, message: &str, bytes: Vec<u8>, within_ms: u32);
     #[wasm_bindgen(method)]
     fn limit(this: &JsCall, slot: u32, name: &str, key: &str);
     #[wasm_bindgen(method)]
@@ -116,6 +117,11 @@ queue_threshold\nx-cerebras-version-patch\nx-cerebras-3rd-party-integration\nide
 /// Bytes of a signature by Ed25519 (RFC 8032), and of a public key.
 const SIGNATURE: usize = 64;
 const PUBLIC_KEY: usize = 32;
+
+/// How long a caller waits for the word on a reservation, in ms: beyond, the ledger counts as one that cannot be reached.
+const RESERVED_WITHIN_MS: u32 = 5_000;
+/// How long everything else that a ledger is asked may take, in ms: the longest that is given to work after an answer.
+const TOLD_WITHIN_MS: u32 = 30_000;
 
 /// How many lines stand before the headers: time, method, address.
 const LINES_BEFORE: usize = 3;
@@ -410,7 +416,7 @@ impl Call {
     /// Asks the ledger of a tenant. May follow an answer.
     ///
     /// # Errors
-    /// The ledger could not be reached, or its reply not be read.
+    /// The ledger could not be reached, is too slow, or its reply cannot be read.
     pub async fn ledger<R: DeserializeOwned>(
         &self,
         tenant: &str,
@@ -419,7 +425,8 @@ impl Call {
         bytes: Vec<u8>,
     ) -> Result<(R, Vec<u8>), LedgerFailure> {
         let text = serde_json::to_string(message).map_err(|_| LedgerFailure)?;
-        self.js.ledger(self.inbox.slot(), tenant, region.map(Region::jurisdiction), &text, bytes);
+        let within_ms = if matches!(message, Message::Reserve(_)) { RESERVED_WITHIN_MS } else { TOLD_WITHIN_MS };
+        self.js.ledger(self.inbox.slot(), tenant, region.map(Region::jurisdiction), &text, bytes, within_ms);
         let Brought { text, bytes } = self.inbox.next().await;
         let reply = text.strip_prefix("said\n").ok_or(LedgerFailure)?;
         Ok((serde_json::from_str(reply).map_err(|_| LedgerFailure)?, bytes))

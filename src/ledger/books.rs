@@ -233,8 +233,8 @@ impl<S: Storage> Books<S> {
             Message::Register { tenant, region } => self.register(&tenant, region)?.to_string(),
             Message::Tenants => self.tenants()?.to_string(),
             Message::Export { user } => self.export(&user)?.to_string(),
-            Message::EraseUser { user } => self.erase_user(&user)?.to_string(),
-            Message::EraseTenant => self.erase_tenant()?.to_string(),
+            Message::EraseUser { user, who } => self.erase_user(&user, who)?.to_string(),
+            Message::EraseTenant { who } => self.erase_tenant(who)?.to_string(),
         };
         self.commit()?;
         Ok(Reply { text, bytes: given })

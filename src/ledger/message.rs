@@ -71,9 +71,16 @@ pub enum Message {
     EraseUser {
         /// The end user's id.
         user: String,
+        /// Who asks: a key's id, or `admin`.
+        #[serde(default)]
+        who: String,
     },
     /// Removes the tenant's data: all but its keys and its record.
-    EraseTenant,
+    EraseTenant {
+        /// Who asks: a key's id, or `admin`.
+        #[serde(default)]
+        who: String,
+    },
 }
 
 /// A call that is about to be made.

@@ -74,7 +74,7 @@ impl<S: Storage> Books<S> {
 
     /// Forgets an end user. Reply: `{"removed": {store: count}, "record": {…}, "audit": {"number", "hash"}}`. The sums of the usage
     /// stay, as nobody's, and the alias in the audit leads to nobody.
-    pub(super) fn erase_user(&mut self, user: &str) -> Result<Value, Failure> {
+    pub(super) fn erase_user(&mut self, user: &str, who: String) -> Result<Value, Failure> {
         let alias = self.known_alias(user)?.unwrap_or_default();
         let mut removed = Map::new();
         let known = !alias.is_empty();
@@ -94,7 +94,7 @@ impl<S: Storage> Books<S> {
             self.forget(user, &alias, &open)?;
         }
         self.destroy_cache()?;
-        self.append_of(&erased("user_erased", &removed), alias);
+        self.append_of(&erased("user_erased", who, &removed), alias);
         Ok(json!({"removed": removed, "record": self.tenant, "audit": self.head}))
     }
 
@@ -125,7 +125,7 @@ impl<S: Storage> Books<S> {
     }
 
     /// Removes the tenant's data: all but keys and record. Reply: as of [`Self::erase_user`].
-    pub(super) fn erase_tenant(&mut self) -> Result<Value, Failure> {
+    pub(super) fn erase_tenant(&mut self, who: String) -> Result<Value, Failure> {
         let mut removed = Map::new();
         for (store, sql) in [
             ("persons", "SELECT COUNT(*) FROM persons"),
@@ -157,7 +157,7 @@ impl<S: Storage> Books<S> {
         self.open = super::books::Open::default();
         (self.oldest_entry_ms, self.oldest_usage_day, self.next_stale_ms) = (None, None, None);
         self.destroy_cache()?;
-        self.append_of(&erased("tenant_erased", &removed), String::new());
+        self.append_of(&erased("tenant_erased", who, &removed), String::new());
         Ok(json!({"removed": removed, "record": self.tenant, "audit": self.head}))
     }
 
@@ -173,6 +173,6 @@ impl<S: Storage> Books<S> {
     }
 }
 
-fn erased(what: &str, removed: &Map<String, Value>) -> Event {
-    Event { what: what.to_owned(), who: String::new(), user: None, details: json!({"removed": removed}) }
+fn erased(what: &str, who: String, removed: &Map<String, Value>) -> Event {
+    Event { what: what.to_owned(), who, user: None, details: json!({"removed": removed}) }
 }

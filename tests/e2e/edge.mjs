@@ -122,7 +122,7 @@ export async function startEdge({ vars = {}, local = false, cache = true, prelud
 /** A message or a note as the ledger reads it: its name around what it says. */
 const named = ({ ask, note = ask, notes, ...says }) => {
   if (notes) says.notes = notes.map(named);
-  return ["verify", "tenant", "tenants", "erase_tenant"].includes(note) ? note : { [note]: says };
+  return ["verify", "tenant", "tenants"].includes(note) ? note : { [note]: says };
 };
 
 /** Asks a tenant's ledger: its reply (a word beside what it says), and the bytes that come along under `bytes`. */

@@ -100,7 +100,7 @@ describe("the same call again gets the same bytes, and Cerebras is not asked", (
     const prelude = aroundLedger(`
       this.freed ??= new Promise((resolve) => (this.free = resolve));
       if (message.includes('"user":"free"')) this.free();
-      if (message.includes('"ask":"note"') && message.includes('"user":"slow"')) { console.log("a slow note"); await this.freed; }
+      if (message.startsWith('{"note"') && message.includes('"user":"slow"')) { console.log("a slow note"); await this.freed; }
       return act();
     `);
     const slow = await startEdge({ vars: { CEREBRAS_BASE_URL: standIn.url }, prelude });

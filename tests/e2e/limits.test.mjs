@@ -474,6 +474,16 @@ describe("without a ledger", () => {
   });
 });
 
+test("a ledger that hangs is one that cannot be reached", async () => {
+  const prelude = aroundLedger(`if (message.startsWith('{"reserve"')) await new Promise((go) => setTimeout(go, 60_000)); return act();`);
+  const stuck = await startEdge({ vars: { CEREBRAS_BASE_URL: standIn.url }, prelude });
+  try {
+    await assertError(await post(stuck, chat("hi")), 503, "ledger_unreachable");
+  } finally {
+    await stuck.stop();
+  }
+});
+
 test("what is reserved outlasts a Worker that ends in the middle of a call", async () => {
   const storage = fs.mkdtempSync(path.join(os.tmpdir(), "maya-edge-died-"));
   const vars = { CEREBRAS_BASE_URL: standIn.url, GATEWAY_KEYS: [{ ...configured[0], limits: [{ requests: 1, window: "1h" }] }] };

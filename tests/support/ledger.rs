@@ -190,7 +190,7 @@ impl Ledger {
     /// Asks with a message as the ledger reads it, or with its name under `ask` beside what it says.
     pub fn ask(&mut self, mut message: Value) -> Value {
         if let Some(Value::String(name)) = message.as_object_mut().and_then(|message| message.remove("ask")) {
-            let alone = matches!(name.as_str(), "verify" | "tenant" | "tenants" | "erase_tenant");
+            let alone = matches!(name.as_str(), "verify" | "tenant" | "tenants");
             message = if alone { json!(name) } else { json!({name: message}) };
         }
         let reply = self.books.act(self.now_ms, &message.to_string(), &[]).unwrap();
