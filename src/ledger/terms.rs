@@ -12,6 +12,8 @@ pub struct Span(pub u64);
 /// Units of time and their ms, the largest first.
 const UNITS: [(&str, u64); 5] = [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)];
 
+const TWO_MINUTES: u64 = 120_000;
+
 impl Span {
     /// The longest that is accepted: 366 days.
     pub const LONGEST: Self = Self(366 * 86_400_000);
@@ -32,7 +34,8 @@ impl Span {
 
 impl std::fmt::Display for Span {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let fits = |ms: u64| self.0.checked_rem(ms) == Some(0);
+        // People say 60 seconds, not one minute.
+        let fits = |ms: u64| self.0.checked_rem(ms) == Some(0) && (ms <= 1000 || self.0 > TWO_MINUTES);
         let (unit, ms) = UNITS.into_iter().find(|(_, ms)| fits(*ms)).unwrap_or(("ms", 1));
         write!(formatter, "{}{unit}", self.0.checked_div(ms).unwrap_or_default())
     }
@@ -97,6 +100,12 @@ pub enum Per {
     Model,
 }
 
+impl Per {
+    fn is_owner(&self) -> bool {
+        *self == Self::Owner
+    }
+}
+
 /// A limit: any span of time as long as the window holds at most the amount.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limit {
@@ -121,7 +130,7 @@ struct Written {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     micro_dollars: Option<u64>,
     window: Span,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Per::is_owner")]
     per: Per,
 }
 

@@ -80,7 +80,7 @@ describe("keys", () => {
     assert.match(made.key, /^maya_[A-Za-z0-9_-]{49}$/);
     assert.match(made.id, /^made\.[0-9a-f]{12}$/);
     assert.deepEqual(Object.keys(made).slice(0, 4), ["id", "key", "tenant", "name"]);
-    assert.deepEqual(made.limits, [{ requests: 100, window: "1m", per: "owner" }]);
+    assert.deepEqual(made.limits, [{ requests: 100, window: "60s" }]);
     assert.deepEqual(made.origins, ["https://a.example"]);
     assert.equal((await call(made.key)).status, 200);
 
@@ -177,7 +177,7 @@ describe("tenants", () => {
     );
     assert.deepEqual(changed, {
       tenant: "shop",
-      limits: [{ tokens: 1000, window: "1h", per: "owner" }],
+      limits: [{ tokens: 1000, window: "1h" }],
       retention: { usage: "90d" },
       audit_calls: true,
       epoch: 0,
