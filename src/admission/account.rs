@@ -112,9 +112,10 @@ impl<'a> Account<'a> {
             return Ok(None);
         }
         let lease_ms = u64::from(self.config.total_ms).saturating_add(LEASE_MARGIN_MS);
-        let id = self.gateway.lease(self.call);
-        let reserve = wanted.reserve(id.clone(), self.idempotency.clone(), lease_ms);
+        let mut id = String::new();
         let asked = if self.gateway.binds.ledger {
+            id = self.gateway.lease(self.call);
+            let reserve = wanted.reserve(id.clone(), self.idempotency.clone(), lease_ms);
             self.call.ledger::<Word>(self.caller.tenant_name(), self.caller.region(), &Message::Reserve(reserve), Vec::new()).await
         } else {
             Err(crate::boundary::LedgerFailure)
@@ -166,6 +167,9 @@ impl<'a> Account<'a> {
 
     /// Notes a call that came to nothing.
     pub fn release(&self, model: &str, status: u16) {
+        if !self.gateway.binds.ledger {
+            return;
+        }
         let called = self.called(&Outcome { model, status, ..Outcome::default() });
         self.gateway.note(self.caller.tenant_name(), self.caller.region(), Note::Released(called), Vec::new());
     }
@@ -188,6 +192,9 @@ impl<'a> Account<'a> {
     }
 
     async fn conclude(&mut self, outcome: Outcome<'_>, note: fn(Called) -> Note) {
+        if !self.gateway.binds.ledger {
+            return;
+        }
         let mut called = self.called(&outcome);
         let mut stored = Vec::new();
         if let (Some(_), Some(sealing), false) = (&self.idempotency, self.caller.sealing(), self.reservation.is_empty())
