@@ -7,8 +7,8 @@ Layout, all numbers little-endian:
 
     "MEV1"
     u32      offset of the emoji's part
-    u32[2049] words: where each bucket's entries begin, from the file's start; a word's bucket is FNV-1a (32 bits) modulo 2048
-    entries  u8 length, the word (UTF-8), i8 valence in tenths
+    u32      count of blocks of words, then u32[count + 1] where each block begins, from the file's start
+    blocks   of eight words each, in the order of their bytes: u8 length, the word (UTF-8), i8 valence in tenths
     u32      count of emoji, then u32[count] code points in ascending order, u32[count + 1] where each name begins, from the file's
              start, and the names (UTF-8)
 
@@ -21,33 +21,25 @@ import struct
 
 import vaderSentiment.vaderSentiment as reference
 
-BUCKETS = 2048
-
-
-def fnv(data):
-    digest = 0x811C9DC5
-    for byte in data:
-        digest = ((digest ^ byte) * 0x01000193) & 0xFFFFFFFF
-    return digest
+BLOCK = 8
 
 
 def main():
     analyzer = reference.SentimentIntensityAnalyzer()
-    buckets = [[] for _ in range(BUCKETS)]
-    for word, valence in sorted(analyzer.lexicon.items()):
+    words = []
+    for word, valence in sorted((word.encode(), valence) for word, valence in analyzer.lexicon.items()):
         # The reference looks up the lower-case form, so an entry with capitals is never found.
-        if word != word.lower():
+        if word.decode() != word.decode().lower():
             continue
         tenths = round(valence * 10)
         assert abs(tenths / 10 - valence) < 1e-9 and -128 <= tenths <= 127, (word, valence)
-        data = word.encode()
-        buckets[fnv(data) % BUCKETS].append(struct.pack("<B", len(data)) + data + struct.pack("<b", tenths))
-    at = 8 + 4 * (BUCKETS + 1)
-    starts, entries = [], b""
-    for bucket in buckets:
-        starts.append(at + len(entries))
-        entries += b"".join(bucket)
-    starts.append(at + len(entries))
+        words.append(struct.pack("<B", len(word)) + word + struct.pack("<b", tenths))
+    blocks = [b"".join(words[at : at + BLOCK]) for at in range(0, len(words), BLOCK)]
+    at = 12 + 4 * (len(blocks) + 1)
+    starts = [at]
+    for block in blocks:
+        starts.append(starts[-1] + len(block))
+    entries = b"".join(blocks)
 
     names = sorted((ord(emoji), name.encode()) for emoji, name in analyzer.emojis.items() if len(emoji) == 1)
     emoji_at = at + len(entries)
@@ -57,7 +49,7 @@ def main():
         offsets.append(text_at + len(text))
         text += name
     offsets.append(text_at + len(text))
-    out = b"MEV1" + struct.pack("<I", emoji_at) + struct.pack(f"<{len(starts)}I", *starts) + entries
+    out = b"MEV1" + struct.pack("<II", emoji_at, len(blocks)) + struct.pack(f"<{len(starts)}I", *starts) + entries
     out += struct.pack("<I", len(names)) + struct.pack(f"<{len(names)}I", *(point for point, _ in names))
     out += struct.pack(f"<{len(offsets)}I", *offsets) + text
     pathlib.Path(__file__).with_name("vader.bin").write_bytes(out)

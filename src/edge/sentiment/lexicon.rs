@@ -2,9 +2,6 @@
 
 static DATA: &[u8] = include_bytes!("../../../models/vader.bin");
 
-/// Buckets of words; the script has the same number.
-const BUCKETS: u32 = 2048;
-
 /// FNV-1a, 32 bits (Fowler, Noll, Vo; RFC 9923): begun with [`FNV_START`], one step a byte.
 pub fn fnv(start: u32, bytes: &[u8]) -> u32 {
     bytes.iter().fold(start, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193))
@@ -22,19 +19,31 @@ fn nth(table: usize, index: usize) -> Option<usize> {
     number(table.checked_add(index.checked_mul(4)?)?)
 }
 
+/// Where the table of blocks begins.
+const BLOCKS: usize = 12;
+
+/// The words of a block, each with its valence.
+fn block(index: usize) -> impl Iterator<Item = (&'static [u8], i8)> {
+    let mut rest = nth(BLOCKS, index).zip(index.checked_add(1).and_then(|next| nth(BLOCKS, next))).and_then(|(from, to)| DATA.get(from..to));
+    std::iter::from_fn(move || {
+        let (length, entry) = rest?.split_first()?;
+        let (word, entry) = entry.split_at_checked(usize::from(*length))?;
+        let (tenths, entry) = entry.split_first()?;
+        rest = Some(entry);
+        Some((word, i8::from_le_bytes([*tenths])))
+    })
+}
+
 /// The mean rating of a word or an emoticon, −4 (most negative) to 4, in tenths; `word` is in lower case.
 pub fn valence(word: &str) -> Option<i8> {
-    let bucket = usize::try_from(fnv(FNV_START, word.as_bytes()) % BUCKETS).ok()?;
-    let mut entries = DATA.get(nth(8, bucket)?..nth(12, bucket)?)?;
-    while let Some((length, rest)) = entries.split_first() {
-        let (entry, rest) = rest.split_at_checked(usize::from(*length))?;
-        let (tenths, rest) = rest.split_first()?;
-        if entry == word.as_bytes() {
-            return Some(i8::from_le_bytes([*tenths]));
-        }
-        entries = rest;
+    let wanted = word.as_bytes();
+    // The last block that begins with the word or with one before it.
+    let (mut low, mut high) = (0_usize, number(8)?);
+    while high > low.saturating_add(1) {
+        let middle = low.midpoint(high);
+        if block(middle).next()?.0 <= wanted { low = middle } else { high = middle }
     }
-    None
+    block(low).find(|(word, _)| *word == wanted).map(|(_, tenths)| tenths)
 }
 
 /// The English name of an emoji of one code point, as Unicode's chart has it.
