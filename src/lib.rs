@@ -24,6 +24,7 @@ pub mod boundary;
 pub mod cache;
 pub mod cloud;
 pub mod config;
+pub mod edge;
 pub mod error;
 pub mod ledger;
 pub mod protocol;

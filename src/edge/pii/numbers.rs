@@ -146,7 +146,6 @@ fn parted(rest: &[u8]) -> usize {
         [b' ' | b'-' | b'.' | b'/', digit, ..] if digit.is_ascii_digit() => 1,
         [b' ' | b'-', b'(', digit, ..] | [b')', b' ' | b'-', digit, ..] if digit.is_ascii_digit() => 2,
         [b'(' | b')', digit, ..] if digit.is_ascii_digit() => 1,
-        [b' ', b'-', b' ', digit, ..] if digit.is_ascii_digit() => 3,
         _ => 0,
     }
 }
