@@ -61,7 +61,7 @@ fn all_capitals(token: &str) -> bool {
 }
 
 /// What Python's `str.split` takes for a space.
-fn is_space(character: char) -> bool {
+pub(super) fn is_space(character: char) -> bool {
     character.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&character)
 }
 
