@@ -1,15 +1,16 @@
 //! Which language a text is in, or that it cannot be told.
 //!
-//! Three witnesses: the script, which decides alone for some languages; the little words of 26 languages, which even a short text has;
-//! and trigrams (the crate whatlang, 69 languages). They must agree, or one of them be strong; otherwise the answer is `und`.
+//! Witnesses: the script, which decides alone for some languages; the little words of 33 languages, which even a short text has; letters
+//! that few languages write; and trigrams (the crate whatlang, 69 languages). Each adds to a language's points. The answer is the one
+//! with the most, when it leads clearly; otherwise it is `und`.
 
 use whatlang::{Detector, Lang};
 
 /// The code of a language that could not be told (BCP 47, from ISO 639-2).
 pub const UNKNOWN: &str = "und";
 
-/// Letters that count: what follows them changes little, and time is bounded.
-const LONGEST: usize = 2000;
+/// Bytes that count: what follows them changes little, and time is bounded.
+const LONGEST: usize = 600;
 
 /// What was found.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -55,8 +56,8 @@ fn script_of(character: char) -> Option<(&'static str, Option<&'static str>)> {
 
 /// Little words by language: articles, pronouns, prepositions, forms of "to be", and a few that people post. Written for this project.
 #[rustfmt::skip]
-const LITTLE_WORDS: [(&str, &str); 26] = [
-    ("en", " the and is are was were to of in it you that this for on with my me we they have has had be not at your just what so do did don't i'm it's can't from but our will would been about when how who why all out get got going "),
+const LITTLE_WORDS: [(&str, &str); 33] = [
+    ("en", " the and is are was were to of in it you that this for on with my me we they have has had be not at your just what so do did don't i'm it's can't from but our will would been about when how who why all out get got going he she his her him their there here then than if or as by into over after before again down off only own too very more most some any each few other same no nor yes could should would may might must shall am being did does doing done having make made know think see look want need like love good great new day today tonight tomorrow now back home work time people really still even never always much many because let let's please thanks thank you're that's he's she's we're they're i've i'll isn't wasn't won't didn't doesn't what's there's u ur lol gonna wanna gotta yeah oh hey happy best last first way right feel says said "),
     ("de", " der die das und ist nicht ich du wir sie ein eine einen mit auf für von zu den dem im es auch wie was noch aber mein habe hat sind war schon nur bei uns euch heute wird nach "),
     ("fr", " le la les des une un est et pas je tu nous vous ils elle que qui dans pour sur avec ce cette mon ma mes au aux du c'est j'ai sont plus tout très ça mais où été on ne se "),
     ("es", " el la los las un una es y no yo que de en por para con su mi me se lo muy pero como está más hoy ya todo del al son qué sí te este esta gracias nos "),
@@ -64,11 +65,11 @@ const LITTLE_WORDS: [(&str, &str); 26] = [
     ("it", " il lo gli un una è e non io che di in per con mio mia mi si molto ma come sono più oggi già del della dei delle al alla nel questo questa ho ha anche ci cosa grazie sempre "),
     ("nl", " de het een en is niet ik je wij ze dat dit van voor op met mijn maar ook als naar er zijn was heb heeft nog wel bij aan te om geen ons wat deze "),
     ("pl", " i w na nie się jest to że z do jak ale co po mam już tylko czy jestem są był była być dla od o za tak tym ten ta moje mój bardzo dziś przez "),
-    ("cs", " a je se na že to v s z do jak ale co jsem jsi jsme jsou byl byla být pro od o za tak ten ta moje můj velmi dnes už jen který jako není "),
-    ("sk", " a je sa na že to v s z do ako ale čo som si sme sú bol bola byť pre od o za tak ten tá moje môj veľmi dnes už len ktorý nie "),
+    ("cs", " a je se na že to v s z do jak ale co jsem jsi jsme jsou byl byla být pro od o za tak ten ta moje můj velmi dnes už jen který jako není u protože když náš "),
+    ("sk", " a je sa na že to v s z do ako ale čo som si sme sú bol bola byť pre od o za tak ten tá moje môj veľmi dnes už len ktorý nie pri pretože keď náš "),
     ("sv", " och är det att jag du vi en ett som på för med inte av den till har var min mig så om men kan ska från idag vad bara nu också oss "),
-    ("da", " og er det at jeg du vi en et som på for med ikke af den til har var min mig så om men kan skal fra hvad bare nu også os blev meget hvor dig "),
-    ("nb", " og er det at jeg du vi en et som på for med ikke av den til har var min meg så om men kan skal fra hva bare nå også oss ble veldig hvor deg "),
+    ("da", " og er det at jeg du vi en et som på for med ikke af den til har var min mig så om men kan skal fra hvad bare nu også os blev meget hvor dig af uge vores næste gøre hvordan nogen får være efter lige "),
+    ("nb", " og er det at jeg du vi en et som på for med ikke av den til har var min meg så om men kan skal fra hva bare nå også oss ble veldig hvor deg uke vår neste gjøre hvordan noen får være etter mye "),
     ("fi", " ja on ei se että en oli hän mutta kun niin kuin minä sinä me ovat ole olen tämä mitä vain nyt jo myös kanssa minun hyvä tai mukaan "),
     ("hu", " a az és nem hogy egy is van volt ez meg én de már csak mint nagyon ha vagy mi ki ma lesz el még nincs minden "),
     ("ro", " și este nu în la de un o cu pe că mai pentru sunt din ce a fost eu tu noi dar foarte am ai acest această sau azi să se "),
@@ -80,6 +81,13 @@ const LITTLE_WORDS: [(&str, &str); 26] = [
     ("ru", " и в на не что это с к как но я ты мы вы он она был была для от за так у меня очень уже только сегодня все его её или мне "),
     ("bg", " и в на не че това с от как но аз ти ние вие той тя е беше за да са съм се много вече само днес или ще във "),
     ("sr", " и у на не да је то са од као али ја ти ми ви он она био била за се сам веома већ само данас или који "),
+    ("sl", " in je se na da z do kot ali pa sem si smo ste bil bila biti za od o tako ta moj moja zelo danes že samo ki kaj ni jih tudi vsi "),
+    ("hr", " i je se na da s do kao ali sam si smo ste bio bila biti za od o tako taj moj moja vrlo danas već samo koji što nije su ili jako dobro "),
+    ("lt", " ir yra kad į iš su bet kaip aš tu mes jūs jis ji buvo bus už nuo apie taip tai mano labai šiandien jau tik ar ne kas visi "),
+    ("lv", " un ir ka uz no ar bet kā es tu mēs jūs viņš viņa bija būs par tā mans ļoti šodien jau tikai vai ne kas visi savu "),
+    ("et", " ja on ei et see ma sa me te ta oli oma ka kui aga nii väga täna juba ainult või mis kõik ning minu pole kes "),
+    ("tl", " ang ng sa na ay mga ako ikaw siya kami kayo sila ito iyan hindi po ko mo kung may para lang din rin natin namin si ni "),
+    ("af", " die en is nie ek jy ons hulle dit wat van vir op met my maar ook as na daar sy het was nog by aan te om geen baie vandag "),
     ("ar", " في من على أن إلى هذا هذه ما لا هو هي كان مع عن التي الذي أنا نحن لم كل قد اليوم يا جدا و "),
     ("hi", " है और के में की को का से यह नहीं हैं पर मैं हम एक कि था थी भी हो जो तो आज ने बहुत "),
 ];
@@ -98,6 +106,7 @@ fn code(lang: Lang) -> &'static str {
         Lang::Aze => "az", Lang::Ind => "id", Lang::Tel => "te", Lang::Pes => "fa", Lang::Mal => "ml", Lang::Ori => "or", Lang::Mya => "my",
         Lang::Nep => "ne", Lang::Sin => "si", Lang::Khm => "km", Lang::Tuk => "tk", Lang::Aka => "ak", Lang::Zul => "zu", Lang::Sna => "sn",
         Lang::Afr => "af", Lang::Lat => "la", Lang::Slk => "sk", Lang::Cat => "ca", Lang::Tgl => "tl", Lang::Hye => "hy",
+        Lang::Cym => "cy",
         _ => UNKNOWN,
     }
 }
@@ -164,47 +173,89 @@ fn is_mark(character: char) -> bool {
     matches!(character, '\u{300}'..='\u{36f}' | '\u{610}'..='\u{61a}' | '\u{64b}'..='\u{65f}' | '\u{900}'..='\u{dff}' | '\u{200c}' | '\u{200d}')
 }
 
-/// Where several languages share a script: what the little words and the trigrams say together.
+/// Letters by which a language is known among those of its script.
+#[rustfmt::skip]
+const TELLING: [(&str, &str); 29] = [
+    ("pl", "ąęłżźśćń"), ("cs", "ěřů"), ("sk", "ľĺŕôť"), ("hu", "őűö"), ("ro", "șțăî"), ("tr", "ğışç"), ("de", "ßäü"), ("es", "ñ"), ("pt", "ãõç"),
+    ("fr", "œçèù"), ("it", "ìòù"), ("ca", "ŀòç"), ("sv", "åäö"), ("da", "æøå"), ("nb", "æøå"), ("fi", "äö"), ("et", "õäü"), ("lt", "ėųįš"),
+    ("lv", "āēīūņļķģ"), ("hr", "đćž"), ("sl", "čšž"), ("vi", "đơưạảấầậếềệốộớờứựịọụỏủ"), ("uk", "їієґ"), ("ru", "ыэё"), ("bg", "ъщ"), ("sr", "ђјљњћџ"),
+    ("be", "ўі"), ("fa", "پچژگکی"), ("ur", "ٹڈڑےہ"),
+];
+
+/// Points of a telling letter, when it is there; two letters count.
+const TELLING_POINTS: usize = 2;
+
+/// Where several languages share a script: who has the most points.
 fn by_words(words: &[String], script: &str) -> (&'static str, f64) {
-    let (mut first, mut second) = ((UNKNOWN, 0_usize), (UNKNOWN, 0_usize));
+    if !matches!(script, "Latn" | "Cyrl" | "Arab" | "Deva") {
+        let found = whatlang::detect_lang(&words.join(" "));
+        return found.map_or((UNKNOWN, 0.0), |lang| (code(lang), 0.8));
+    }
+    let mut points: Vec<(&'static str, usize)> = Vec::with_capacity(LITTLE_WORDS.len());
     for (code, little) in LITTLE_WORDS {
-        let found = words.iter().filter(|word| contains(little, word)).count();
-        if found > first.1 {
-            second = first;
-            first = (code, found);
-        } else if found > second.1 {
-            second = (code, found);
+        // A list in another script has none of these words.
+        if little.chars().nth(1).and_then(script_of).is_none_or(|of| of.0 == script) {
+            points.push((code, words.iter().filter(|word| contains(little, word)).count()));
         }
     }
-    let joined = words.join(" ");
-    let letters = joined.chars().count();
-    let trigrams = Detector::new().detect(&joined);
-    let (other, sureness) = trigrams.map_or((UNKNOWN, 0.0), |found| (code(found.lang()), found.confidence()));
-    let lead = first.1.saturating_sub(second.1);
-    let covered = ratio(first.1, words.len());
-    // Little words shared by neighbours (Danish and Norwegian, Spanish and Catalan) tie; the trigrams then choose between the two.
-    let tied = second.1 > 0 && lead == 0 && other == second.0;
-    let agreed = other == first.0 || tied;
-    if script != "Latn" && script != "Cyrl" && script != "Arab" && script != "Deva" {
-        return (other, if letters < 4 { 0.5 } else { 0.9 });
+    let mut beyond: Vec<char> = words.iter().flat_map(|word| word.chars()).filter(|letter| !letter.is_ascii()).collect();
+    beyond.sort_unstable();
+    beyond.dedup();
+    for (code, letters) in TELLING {
+        let found = letters.chars().filter(|letter| beyond.binary_search(letter).is_ok()).take(2).count();
+        add(&mut points, code, found.saturating_mul(TELLING_POINTS));
     }
-    if first.1 > 0 && agreed {
-        let strength = if tied { 0.6 } else { 0.75 + 0.25 * ratio(lead.min(4), 4) };
-        return (other, strength.max(sureness * 0.9));
+    let (leader, lead, _) = ranking(&points);
+    let letters: usize = words.iter().map(|word| word.chars().count()).sum();
+    // The trigrams cost the most, so they are asked only where they can change something.
+    if leader == UNKNOWN || lead < 5 {
+        let joined = words.join(" ");
+        if let Some(found) = Detector::new().detect(&joined) {
+            let worth = if letters < 8 {
+                0
+            } else if found.confidence() >= 0.8 && letters >= 30 {
+                3
+            } else if found.confidence() >= 0.15 && letters >= 16 {
+                2
+            } else {
+                1
+            };
+            add(&mut points, code(found.lang()), worth);
+        }
     }
-    if lead >= 2 && covered >= 0.2 {
-        return (first.0, 0.55 + 0.4 * ratio(lead.min(6), 6));
+    let (leader, lead, most) = ranking(&points);
+    // A word that many languages have, or a guess of the trigrams alone, is not enough.
+    if lead == 0 || most < 2 || lead < 2 && most < 3 {
+        return (UNKNOWN, 0.0);
     }
-    if lead >= 1 && covered >= 0.25 && sureness < 0.5 {
-        return (first.0, 0.45);
+    // Neighbours that share most of their little words are told apart by few.
+    let close = lead < 3 && matches!(leader, "da" | "nb" | "cs" | "sk" | "hr" | "sl" | "es" | "pt" | "ca");
+    let doubt = if most < 3 { 0.6 } else { 0.95 } * if close { 0.7 } else { 1.0 };
+    (leader, ratio(lead, lead.saturating_add(1)) * doubt)
+}
+
+fn add(points: &mut Vec<(&'static str, usize)>, code: &'static str, more: usize) {
+    if more == 0 || code == UNKNOWN {
+        return;
     }
-    // No little word at all in a long text is a sign against a language that has its own listed here.
-    let listed = LITTLE_WORDS.iter().any(|(code, _)| *code == other);
-    let enough = if listed { 60 } else { 40 };
-    if other != UNKNOWN && sureness >= 0.9 && letters >= enough && (!listed || words.len() < 12) && lead < 2 {
-        return (other, if listed { 0.5 } else { 0.75 });
+    match points.iter_mut().find(|entry| entry.0 == code) {
+        Some(entry) => entry.1 = entry.1.saturating_add(more),
+        None => points.push((code, more)),
     }
-    (UNKNOWN, 0.0)
+}
+
+/// The language with the most points, by how many it leads, and how many it has.
+fn ranking(points: &[(&'static str, usize)]) -> (&'static str, usize, usize) {
+    let (mut first, mut second) = ((UNKNOWN, 0), 0);
+    for (code, found) in points {
+        if *found > first.1 {
+            second = first.1;
+            first = (code, *found);
+        } else {
+            second = second.max(*found);
+        }
+    }
+    (first.0, first.1.saturating_sub(second), first.1)
 }
 
 /// Whether a list of words, a space around each, has the word.

@@ -162,6 +162,10 @@ pub fn phone(bytes: &[u8], at: usize) -> Option<Found> {
         _ => 0,
     };
     let groups = groups(bytes, at.checked_add(lead)?, 17, parted);
+    // A bracket that does not close behind the first group is not the number's.
+    if first == b'(' && groups.separators.first() != Some(&b')') {
+        return None;
+    }
     let international = from(bytes, at).iter().take(lead).any(|byte| *byte == b'+') || groups.digits.starts_with(b"00");
     // The longest beginning that is a number: what follows it may be another.
     for count in (1..=groups.lengths.len()).rev() {

@@ -7,7 +7,7 @@ use super::{Notice, Token, tokens};
 
 /// Stems by category and weight. A stem of several words has spaces.
 #[rustfmt::skip]
-const STEMS: [(&str, f32, &str); 20] = [
+const STEMS: [(&str, f32, &str); 22] = [
     ("harassment", 0.7, "asshole arsehole bastard bitch cunt dickhead douchebag fucktard motherfucker prick twat wanker wankstain shithead \
         shitbag scumbag dipshit dumbass jackass knobhead bellend slag cocksucker fuckface fuckwit"),
     ("harassment", 0.55, "idiot moron imbecile loser dumb stupid pathetic worthless scum trash_person pig_face clown_face"),
@@ -17,7 +17,9 @@ const STEMS: [(&str, f32, &str); 20] = [
         vaffanculo troia klootzak kanker hoer kurwa chuj spierdalaj pizda skurwysyn caralho porra merda сука блять блядь пиздец мудак хуй"),
     ("harassment/threatening", 0.9, "kill_you murder_you hurt_you beat_you_up find_you_and find_where_you_live i_know_where_you_live \
         watch_your_back you_will_regret_this break_your_legs come_for_you slit_your_throat you_are_dead you're_dead rape_you shoot_you stab_you"),
-    ("hate", 0.9, "nigger nigga kike spic chink gook wetback raghead towelhead paki faggot fag dyke tranny shemale coon beaner"),
+    ("hate", 0.9, "nigger nigga kike gook wetback raghead towelhead paki faggot tranny shemale"),
+    // Each has another, harmless meaning.
+    ("hate", 0.4, "spic chink fag dyke coon beaner"),
     ("hate", 0.75, "subhuman untermensch white_power heil_hitler sieg_heil go_back_to_your_country race_traitor white_genocide"),
     ("hate", 0.6, "retard retarded mongoloid spastic"),
     ("hate/threatening", 0.9, "gas_the_jews kill_all_muslims kill_all_jews kill_all_gays exterminate_them death_to_all hang_them_all"),
@@ -30,7 +32,8 @@ const STEMS: [(&str, f32, &str); 20] = [
     ("self-harm/instructions", 0.8, "how_to_kill_yourself how_to_kill_myself painless_way_to_die how_to_hang_yourself how_to_overdose lethal_dose"),
     ("sexual", 0.6, "porn porno pornhub blowjob handjob cumshot dildo gangbang hentai milf orgasm masturbate masturbation nsfw xxx creampie \
         deepthroat onlyfans camgirl bukkake fellatio cunnilingus nudes horny"),
-    ("sexual", 0.5, "cock pussy tits boobs penis vagina cum slut whore dick boner"),
+    ("sexual", 0.5, "pussy tits boobs penis vagina cum slut whore boner"),
+    ("sexual", 0.3, "cock dick"),
     ("sexual/minors", 0.9, "child_porn childporn kiddie_porn cp_links lolicon shotacon underage_sex underage_nudes preteen_sex jailbait"),
     ("violence", 0.5, "murder massacre slaughter behead beheading torture lynch stabbing gunned_down school_shooting mass_shooting genocide \
         bloodbath kill_him kill_her kill_them"),
@@ -100,33 +103,37 @@ pub fn offences(text: &str) -> Vec<Notice> {
             [shortened(&plain, 2), if shortened(&plain, 2) == plain { plain } else { shortened(&plain, 1) }]
         })
         .collect();
-    let mut found = Vec::new();
-    for (at, token) in words.iter().enumerate() {
-        let Some(own) = forms.get(at) else { continue };
-        if HARMLESS.contains(&token.word.as_str()) {
-            continue;
-        }
-        for (category, weight, stems) in STEMS {
-            let hit = stems.split_ascii_whitespace().find_map(|stem| {
-                let mut parts = stem.split('_');
-                let fits_first = parts.next().is_some_and(|part| if stem.contains('_') { own.iter().any(|form| form == part) } else { own.iter().any(|form| is_form(form, part)) });
-                if !fits_first {
-                    return None;
+    let mut found: Vec<Notice> = Vec::new();
+    for (category, weight, stems) in STEMS {
+        for stem in stems.split_ascii_whitespace() {
+            let first = stem.split('_').next().unwrap_or(stem);
+            let alone = first.len() == stem.len();
+            for (at, own) in forms.iter().enumerate() {
+                // Most words end at their first letter.
+                let begins = own.iter().any(|form| form.as_bytes().first() == first.as_bytes().first());
+                if !begins || !own.iter().any(|form| if alone { is_form(form, first) } else { form == first }) {
+                    continue;
                 }
-                let mut last = at;
-                for part in parts {
-                    last = last.checked_add(1)?;
-                    forms.get(last)?.iter().find(|form| *form == part)?;
+                let (Some(token), Some(end)) = (words.get(at), phrase_end(&words, &forms, at, stem)) else { continue };
+                let known = found.iter().any(|notice| notice.rule == category && notice.span.start == token.span.start);
+                if !known && !HARMLESS.contains(&token.word.as_str()) {
+                    found.push(Notice { rule: category, span: token.span.start..end, weight });
                 }
-                words.get(last).map(|token| token.span.end)
-            });
-            if let Some(end) = hit {
-                found.push(Notice { rule: category, span: token.span.start..end.max(token.span.end), weight });
             }
         }
     }
     found.sort_by_key(|notice| notice.span.start);
     found
+}
+
+/// Where a stem that begins at a word ends.
+fn phrase_end(words: &[Token], forms: &[[String; 2]], at: usize, stem: &str) -> Option<usize> {
+    let mut last = at;
+    for part in stem.split('_').skip(1) {
+        last = last.checked_add(1)?;
+        forms.get(last)?.iter().find(|form| *form == part)?;
+    }
+    words.get(at).zip(words.get(last)).map(|(first, last)| first.span.end.max(last.span.end))
 }
 
 /// Words whose letters were parted by single marks: `f.u.c.k`, `s-h-i-t`, `f u c k`.

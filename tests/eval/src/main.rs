@@ -3,6 +3,7 @@
 
 mod language;
 mod pii;
+mod safety;
 mod sentiment;
 
 use std::path::PathBuf;
@@ -42,7 +43,7 @@ fn main() -> ExitCode {
         }
     }
     let folder = folder.as_deref();
-    let figures: Vec<Figure> = [sentiment::run(folder), language::run(folder), pii::run(folder)].concat();
+    let figures: Vec<Figure> = [sentiment::run(folder), language::run(folder), pii::run(folder), safety::run(folder)].concat();
     for (name, value, unit) in &figures {
         println!("{name:34} {value:9.4} {unit}");
     }

@@ -122,7 +122,7 @@ pub fn url(chance: &mut Chance) -> String {
 pub fn near_miss(chance: &mut Chance) -> String {
     let pattern = chance.of(&["2026-1d-2d", "1d:dd:dd", "order ndddddddd", "v1.nd.d", "v1.2.3.4567", "ndd,ddd,ddd", "$n,ddd.dd", "pages ndd-ndd", "19dd-20dd", "ISBN 978-3-16-14nddd-d", "nddd x nddd px",
         "#ndd", "12/0n/20dd", "n.dd GB", "a::b", "std::fmt::Debug", "user@localhost", "@maya", "ndd%", "room ndd", "DE is not GB", "3.14159ndddd", "id=nddddddddddd", "999.1.2.300", "nd nd nd",
-        "00:1A:2B:3C:4D:5E", "sk-learn-based-models-are-fine", "000-12-3456", "the 19dds", "nddddd steps", "score n-d", "tracking 1Zndddddddddddddd", "n dd ddd", "https://maya.example:8443/a@b"]);
+        "00:1A:2B:3C:4D:5E", "sk-glow-soft-matte-lipstick-set", "000-12-3456", "the 19dds", "nddddd steps", "score n-d", "tracking 1Zndddddddddddddd", "n dd ddd", "https://maya.example:8443/a@b"]);
     chance.digits(pattern)
 }
 
