@@ -107,7 +107,6 @@ fn code(lang: Lang) -> &'static str {
         Lang::Nep => "ne", Lang::Sin => "si", Lang::Khm => "km", Lang::Tuk => "tk", Lang::Aka => "ak", Lang::Zul => "zu", Lang::Sna => "sn",
         Lang::Afr => "af", Lang::Lat => "la", Lang::Slk => "sk", Lang::Cat => "ca", Lang::Tgl => "tl", Lang::Hye => "hy",
         Lang::Cym => "cy",
-        _ => UNKNOWN,
     }
 }
 
@@ -158,7 +157,9 @@ fn prose(text: &str) -> Vec<String> {
     };
     text.split_whitespace()
         .filter(is_prose)
-        .flat_map(|token| token.split(|character: char| !(character.is_alphabetic() || is_mark(character) || matches!(character, '\'' | '’'))))
+        .flat_map(|token| {
+            token.split(|character: char| !(character.is_alphabetic() || is_mark(character) || matches!(character, '\'' | '’')))
+        })
         .map(|word| word.trim_matches(['\'', '’']).to_lowercase().replace('’', "'"))
         .filter(|word| !word.is_empty())
         .take_while(|word| {

@@ -63,7 +63,8 @@ enum Piece {
 fn piece(token: &str) -> Piece {
     let token = token.trim_start_matches(['(', '"', '\'', '[', '.', '¿', '¡', '“', '‘', '«']);
     let starts = |prefix: &str| token.get(..prefix.len()).is_some_and(|head| head.eq_ignore_ascii_case(prefix));
-    let names = |mark: char| token.strip_prefix(mark).is_some_and(|name| name.starts_with(|first: char| first.is_alphanumeric() || first == '_'));
+    let names =
+        |mark: char| token.strip_prefix(mark).is_some_and(|name| name.starts_with(|first: char| first.is_alphanumeric() || first == '_'));
     if starts("http://") || starts("https://") || starts("www.") {
         Piece::Link
     } else if names('@') {
@@ -206,6 +207,9 @@ fn syllables_of(word: &str) -> usize {
     };
     // Two vowels that are spoken apart.
     let apart = ["ia", "io", "iu", "eo", "ua", "uo"].iter().filter(|pair| lower.contains(*pair)).count();
-    let glued = ["tion", "sion", "cia", "tia", "gio", "cio", "qua", "quo", "gua", "eou", "iou", "peo", "lion", "nion"].iter().filter(|part| lower.contains(*part)).count();
+    let glued = ["tion", "sion", "cia", "tia", "gio", "cio", "qua", "quo", "gua", "eou", "iou", "peo", "lion", "nion"]
+        .iter()
+        .filter(|part| lower.contains(*part))
+        .count();
     groups.saturating_sub(usize::from(silent && groups > 1)).saturating_add(apart.saturating_sub(glued)).max(1)
 }

@@ -98,7 +98,8 @@ type Found = (Kind, usize, f32);
 fn scan_segment(text: &str, range: Range<usize>, hits: &mut Vec<Hit>) {
     let Some(segment) = text.get(range.clone()) else { return };
     // Most words end here: without one of these, nothing can match but a key, and keys are long.
-    if segment.len() < 24 && !segment.bytes().any(|byte| !byte.is_ascii() || matches!(byte, b'0'..=b'9' | b'@' | b':' | b'-' | b'[' | b'_')) {
+    if segment.len() < 24 && !segment.bytes().any(|byte| !byte.is_ascii() || matches!(byte, b'0'..=b'9' | b'@' | b':' | b'-' | b'[' | b'_'))
+    {
         return;
     }
     let view = View::new(segment);

@@ -84,13 +84,7 @@ pub fn analyze(text: &str) -> Sentiment {
     } else {
         (Label::Negative, negative)
     };
-    Sentiment {
-        score: (positive - negative) / total,
-        label,
-        confidence: top / total,
-        tone: tone::of(text),
-        vader: scores.compound,
-    }
+    Sentiment { score: (positive - negative) / total, label, confidence: top / total, tone: tone::of(text), vader: scores.compound }
 }
 
 /// How far the model leans to negative, neutral and positive.

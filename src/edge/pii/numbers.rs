@@ -61,7 +61,8 @@ pub fn card(bytes: &[u8], at: usize) -> Option<Found> {
 
 /// Whether the first digits are those of a card network (ISO/IEC 7812 prefixes as the networks publish them) with that length.
 fn is_issued(digits: &[u8]) -> bool {
-    let head = digits.iter().take(4).fold(0_u32, |head, digit| head.saturating_mul(10).saturating_add(u32::from(digit.saturating_sub(b'0'))));
+    let head =
+        digits.iter().take(4).fold(0_u32, |head, digit| head.saturating_mul(10).saturating_add(u32::from(digit.saturating_sub(b'0'))));
     match digits.len() {
         13 => head / 1000 == 4,
         14 => matches!(head / 10, 300..=305) || matches!(head / 100, 36 | 38 | 39),
@@ -83,7 +84,14 @@ pub fn ssn(bytes: &[u8], at: usize) -> Option<Found> {
     let end = at.checked_add(11)?;
     let goes_on = matches!(from(bytes, end), [b'-' | b' ', digit, ..] if digit.is_ascii_digit()) || is_word(bytes.get(end).copied());
     let before = view::before(bytes, at);
-    if goes_on || before == Some(b'-') || a == b'9' || [a, b, c] == *b"000" || [a, b, c] == *b"666" || [d, e] == *b"00" || [f, g, h, i] == *b"0000" {
+    if goes_on
+        || before == Some(b'-')
+        || a == b'9'
+        || [a, b, c] == *b"000"
+        || [a, b, c] == *b"666"
+        || [d, e] == *b"00"
+        || [f, g, h, i] == *b"0000"
+    {
         return None;
     }
     Some((Kind::Ssn, end, if one == b'-' { 0.95 } else { 0.6 }))
@@ -172,7 +180,9 @@ pub fn phone(bytes: &[u8], at: usize) -> Option<Found> {
         let lengths = groups.lengths.get(..count)?;
         let end = *groups.ends.get(count.checked_sub(1)?)?;
         let digits = groups.digits.get(..lengths.iter().sum::<usize>())?;
-        if is_word(bytes.get(end).copied()) || matches!(from(bytes, end), [b'-' | b'.' | b'/' | b':' | b',', digit, ..] if digit.is_ascii_digit()) {
+        if is_word(bytes.get(end).copied())
+            || matches!(from(bytes, end), [b'-' | b'.' | b'/' | b':' | b',', digit, ..] if digit.is_ascii_digit())
+        {
             continue;
         }
         let separators = groups.separators.get(..count.saturating_sub(1)).unwrap_or_default();
@@ -189,7 +199,9 @@ fn e164(digits: &[u8], lengths: &[usize]) -> Option<f32> {
     let (digits, confidence) = digits.strip_prefix(b"00").map_or((digits, 0.95), |rest| (rest, 0.8));
     let fits = match digits {
         [b'0', ..] => false,
-        [b'1' | b'7', ..] | [b'3', b'3' | b'4', ..] | [b'4', b'8', ..] => digits.len() == 11 || digits.starts_with(b"330") && digits.len() == 12,
+        [b'1' | b'7', ..] | [b'3', b'3' | b'4', ..] | [b'4', b'8', ..] => {
+            digits.len() == 11 || digits.starts_with(b"330") && digits.len() == 12
+        }
         [b'4', b'4', rest @ ..] => matches!(rest.len(), 9..=11),
         _ => (8..=15).contains(&digits.len()),
     };

@@ -96,7 +96,10 @@ pub fn restore(text: &str, replacements: &Replacements) -> String {
 /// A text that looks like one of our placeholders.
 pub(super) fn literal(bytes: &[u8], at: usize) -> Option<Found> {
     let rest = super::view::from(bytes, at).strip_prefix(b"[")?;
-    let name = Kind::ALL.iter().map(|kind| kind.name().as_bytes()).find(|name| rest.strip_prefix(*name).is_some_and(|rest| rest.starts_with(b"_")))?;
+    let name = Kind::ALL
+        .iter()
+        .map(|kind| kind.name().as_bytes())
+        .find(|name| rest.strip_prefix(*name).is_some_and(|rest| rest.starts_with(b"_")))?;
     let digits_at = name.len().checked_add(1)?;
     let digits = super::view::run(rest, digits_at, |byte| byte.is_ascii_digit());
     let end = digits_at.checked_add(digits)?;

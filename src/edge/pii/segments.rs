@@ -87,7 +87,9 @@ impl Segments {
         };
         self.bracket = match self.bracket {
             _ if character == '[' => Some(1),
-            Some(count) if count < LONGEST_PLACEHOLDER && (character.is_ascii_uppercase() || character.is_ascii_digit() || character == '_') => {
+            Some(count)
+                if count < LONGEST_PLACEHOLDER && (character.is_ascii_uppercase() || character.is_ascii_digit() || character == '_') =>
+            {
                 Some(count.saturating_add(1))
             }
             _ => None,

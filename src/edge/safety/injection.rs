@@ -136,7 +136,11 @@ pub fn injections(text: &str) -> Vec<Notice> {
     // Lower case in ASCII alone, so that places stay what they are.
     let lower = text.to_ascii_lowercase();
     for (mark, weight) in MARKS {
-        found.extend(lower.match_indices(mark).map(|(at, _)| Notice { rule: "delimiter", span: at..at.saturating_add(mark.len()), weight }));
+        found.extend(lower.match_indices(mark).map(|(at, _)| Notice {
+            rule: "delimiter",
+            span: at..at.saturating_add(mark.len()),
+            weight,
+        }));
     }
     found.extend(invisible(text));
     found.extend(encoded(text));

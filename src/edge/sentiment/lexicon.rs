@@ -24,7 +24,8 @@ const BLOCKS: usize = 12;
 
 /// The words of a block, each with its valence.
 fn block(index: usize) -> impl Iterator<Item = (&'static [u8], i8)> {
-    let mut rest = nth(BLOCKS, index).zip(index.checked_add(1).and_then(|next| nth(BLOCKS, next))).and_then(|(from, to)| DATA.get(from..to));
+    let mut rest =
+        nth(BLOCKS, index).zip(index.checked_add(1).and_then(|next| nth(BLOCKS, next))).and_then(|(from, to)| DATA.get(from..to));
     std::iter::from_fn(move || {
         let (length, entry) = rest?.split_first()?;
         let (word, entry) = entry.split_at_checked(usize::from(*length))?;

@@ -105,7 +105,9 @@ fn of_word(word: &str) -> Option<Tone> {
 
 fn of_emoji(character: char) -> Option<Tone> {
     Some(match character {
-        '😀'..='😆' | '😊' | '😍' | '🥰' | '🤣' | '❤' | '💕' | '💖' | '💛' | '💚' | '💙' | '💜' | '🎉' | '🥳' | '🙌' | '👏' | '😘' => Tone::Joy,
+        '😀'..='😆' | '😊' | '😍' | '🥰' | '🤣' | '❤' | '💕' | '💖' | '💛' | '💚' | '💙' | '💜' | '🎉' | '🥳' | '🙌' | '👏' | '😘' => {
+            Tone::Joy
+        }
         '😠' | '😡' | '🤬' | '👿' | '😤' | '🖕' => Tone::Anger,
         '😢' | '😭' | '😞' | '😔' | '😿' | '💔' | '🥺' | '☹' | '🙁' => Tone::Sadness,
         '😨' | '😰' | '😱' | '😧' | '😟' | '🫣' => Tone::Fear,
@@ -134,7 +136,9 @@ pub fn of(text: &str) -> Tones {
             negated = 3;
             continue;
         }
-        if negated == 0 && let Some(tone) = of_word(&lower) {
+        if negated == 0
+            && let Some(tone) = of_word(&lower)
+        {
             count(tone);
         }
         negated = negated.saturating_sub(1);

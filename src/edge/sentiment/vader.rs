@@ -187,7 +187,9 @@ const SPECIAL: [(&[&str], f64); 8] = [
 const DAMPENERS: [(&[&str], f64); 3] = [(&["just", "enough"], -BOOST), (&["kind", "of"], -BOOST), (&["sort", "of"], -BOOST)];
 
 fn phrase(table: &[(&[&str], f64)], words: &[Option<&Word>]) -> Option<f64> {
-    let same = |phrase: &&[&str]| phrase.len() == words.len() && phrase.iter().zip(words).all(|(part, word)| word.is_some_and(|word| word.is(part)));
+    let same = |phrase: &&[&str]| {
+        phrase.len() == words.len() && phrase.iter().zip(words).all(|(part, word)| word.is_some_and(|word| word.is(part)))
+    };
     table.iter().find(|(phrase, _)| same(phrase)).map(|(_, value)| *value)
 }
 

@@ -35,10 +35,17 @@ pub fn run(data: Option<&Path>) -> Vec<(&'static str, f64, &'static str)> {
         ("language.unknown", unknown / all, "share"),
         ("language.wrong_confident", wrong / all, "share"),
     ];
-    if let Some(tweets) = data.and_then(|folder| super::sentiment::tweets(folder)) {
+    if let Some(tweets) = data.and_then(super::sentiment::tweets) {
         let count = tweets.len() as f64;
         let of = |wanted: &dyn Fn(&str, f64) -> bool| {
-            tweets.iter().filter(|tweet| { let found = detect(&tweet.text); wanted(found.code, found.confidence) }).count() as f64 / count
+            tweets
+                .iter()
+                .filter(|tweet| {
+                    let found = detect(&tweet.text);
+                    wanted(found.code, found.confidence)
+                })
+                .count() as f64
+                / count
         };
         figures.push(("language.tweets_english", of(&|code, _| code == "en"), "share"));
         figures.push(("language.tweets_wrong_confident", of(&|code, sure| code != "en" && code != UNKNOWN && sure >= CONFIDENT), "share"));

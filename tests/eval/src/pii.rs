@@ -45,10 +45,18 @@ const ALPHANUMERIC: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz
 
 /// The digit that Luhn's check asks for.
 fn luhn_digit(body: &str) -> char {
-    let sum: u32 = body.bytes().rev().enumerate().map(|(place, byte)| {
-        let digit = u32::from(byte - b'0');
-        match place % 2 { 0 => digit * 2 / 10 + digit * 2 % 10, _ => digit }
-    }).sum();
+    let sum: u32 = body
+        .bytes()
+        .rev()
+        .enumerate()
+        .map(|(place, byte)| {
+            let digit = u32::from(byte - b'0');
+            match place % 2 {
+                0 => digit * 2 / 10 + digit * 2 % 10,
+                _ => digit,
+            }
+        })
+        .sum();
     char::from(b'0' + ((10 - sum % 10) % 10) as u8)
 }
 
@@ -60,13 +68,29 @@ pub fn card(chance: &mut Chance) -> String {
     let groups: &[usize] = if length == 15 { &[4, 6, 5] } else { &[4, 4, 4, 4] };
     let separator = chance.of(&["", " ", "-"]);
     let mut rest = number.as_str();
-    let parts: Vec<&str> = groups.iter().map(|size| { let (head, tail) = rest.split_at(*size); rest = tail; head }).collect();
+    let parts: Vec<&str> = groups
+        .iter()
+        .map(|size| {
+            let (head, tail) = rest.split_at(*size);
+            rest = tail;
+            head
+        })
+        .collect();
     parts.join(separator)
 }
 
 pub fn iban(chance: &mut Chance) -> String {
-    let (country, pattern) = chance.of(&[("DE", "dddddddddddddddddd"), ("PL", "dddddddddddddddddddddddd"), ("GB", "WESTdddddddddddddd"), ("NL", "INGBdddddddddd"),
-        ("FR", "ddddddddddddddddddddddd"), ("ES", "dddddddddddddddddddd"), ("NO", "ddddddddddd"), ("CH", "ddddddddddddddddd"), ("IE", "AIBKdddddddddddddd")]);
+    let (country, pattern) = chance.of(&[
+        ("DE", "dddddddddddddddddd"),
+        ("PL", "dddddddddddddddddddddddd"),
+        ("GB", "WESTdddddddddddddd"),
+        ("NL", "INGBdddddddddd"),
+        ("FR", "ddddddddddddddddddddddd"),
+        ("ES", "dddddddddddddddddddd"),
+        ("NO", "ddddddddddd"),
+        ("CH", "ddddddddddddddddd"),
+        ("IE", "AIBKdddddddddddddd"),
+    ]);
     let body = chance.digits(pattern);
     let number: String = format!("{body}{country}00").chars().map(|character| character.to_digit(36).unwrap().to_string()).collect();
     let rest = number.bytes().fold(0_u32, |rest, byte| (rest * 10 + u32::from(byte - b'0')) % 97);
@@ -98,14 +122,37 @@ pub fn ssn(chance: &mut Chance) -> String {
 
 /// Telephone numbers as people write them, with forms that the scanner leaves alone because they may be anything.
 pub fn phone(chance: &mut Chance) -> String {
-    let pattern = chance.of(&["+1 ndd ndd dddd", "(ndd) ndd-dddd", "ndd-ndd-dddd", "ndd.ndd.dddd", "1-ndd-ndd-dddd", "+1ndd5550ddd", "+44 20 nddd dddd", "+44 7n00 dddddd",
-        "+49 30 ndddddd", "+49 (0) 171 nddddddd", "+48 nnn ddd ddd", "+33 6 nd dd dd dd", "01nn nddddd", "020 nddd dddd", "06 nd dd dd dd", "+61 4dd ddd ddd", "+91 98ddd ddddd",
-        "0048 nnn ddd ddd", "+34 6nd ddd ddd", "+420 nnn ddd ddd", "ndd ndd dddd", "nddndddddd", "+46-70-ndd dd dd"]);
+    let pattern = chance.of(&[
+        "+1 ndd ndd dddd",
+        "(ndd) ndd-dddd",
+        "ndd-ndd-dddd",
+        "ndd.ndd.dddd",
+        "1-ndd-ndd-dddd",
+        "+1ndd5550ddd",
+        "+44 20 nddd dddd",
+        "+44 7n00 dddddd",
+        "+49 30 ndddddd",
+        "+49 (0) 171 nddddddd",
+        "+48 nnn ddd ddd",
+        "+33 6 nd dd dd dd",
+        "01nn nddddd",
+        "020 nddd dddd",
+        "06 nd dd dd dd",
+        "+61 4dd ddd ddd",
+        "+91 98ddd ddddd",
+        "0048 nnn ddd ddd",
+        "+34 6nd ddd ddd",
+        "+420 nnn ddd ddd",
+        "ndd ndd dddd",
+        "nddndddddd",
+        "+46-70-ndd dd dd",
+    ]);
     chance.digits(pattern)
 }
 
 pub fn secret(chance: &mut Chance) -> String {
-    let (prefix, length) = chance.of(&[("sk-", 48), ("csk-", 40), ("ghp_", 36), ("AIza", 35), ("xoxb-", 24), ("maya_", 32), ("glpat-", 20)]);
+    let (prefix, length) =
+        chance.of(&[("sk-", 48), ("csk-", 40), ("ghp_", 36), ("AIza", 35), ("xoxb-", 24), ("maya_", 32), ("glpat-", 20)]);
     if chance.below(6) == 0 {
         let (payload, signature) = (chance.text(ALPHANUMERIC, 60), chance.text(ALPHANUMERIC, 43));
         return format!("eyJhbGciOiJIUzI1NiJ9.{payload}.{signature}");
@@ -120,16 +167,58 @@ pub fn url(chance: &mut Chance) -> String {
 
 /// What is none of these, but looks a little like one.
 pub fn near_miss(chance: &mut Chance) -> String {
-    let pattern = chance.of(&["2026-1d-2d", "1d:dd:dd", "order ndddddddd", "v1.nd.d", "v1.2.3.4567", "ndd,ddd,ddd", "$n,ddd.dd", "pages ndd-ndd", "19dd-20dd", "ISBN 978-3-16-14nddd-d", "nddd x nddd px",
-        "#ndd", "12/0n/20dd", "n.dd GB", "a::b", "std::fmt::Debug", "user@localhost", "@maya", "ndd%", "room ndd", "DE is not GB", "3.14159ndddd", "id=nddddddddddd", "999.1.2.300", "nd nd nd",
-        "00:1A:2B:3C:4D:5E", "sk-glow-soft-matte-lipstick-set", "000-12-3456", "the 19dds", "nddddd steps", "score n-d", "tracking 1Zndddddddddddddd", "n dd ddd", "https://maya.example:8443/a@b"]);
+    let pattern = chance.of(&[
+        "2026-1d-2d",
+        "1d:dd:dd",
+        "order ndddddddd",
+        "v1.nd.d",
+        "v1.2.3.4567",
+        "ndd,ddd,ddd",
+        "$n,ddd.dd",
+        "pages ndd-ndd",
+        "19dd-20dd",
+        "ISBN 978-3-16-14nddd-d",
+        "nddd x nddd px",
+        "#ndd",
+        "12/0n/20dd",
+        "n.dd GB",
+        "a::b",
+        "std::fmt::Debug",
+        "user@localhost",
+        "@maya",
+        "ndd%",
+        "room ndd",
+        "DE is not GB",
+        "3.14159ndddd",
+        "id=nddddddddddd",
+        "999.1.2.300",
+        "nd nd nd",
+        "00:1A:2B:3C:4D:5E",
+        "sk-glow-soft-matte-lipstick-set",
+        "000-12-3456",
+        "the 19dds",
+        "nddddd steps",
+        "score n-d",
+        "tracking 1Zndddddddddddddd",
+        "n dd ddd",
+        "https://maya.example:8443/a@b",
+    ]);
     chance.digits(pattern)
 }
 
 /// A sentence around a value.
 pub fn sentence(chance: &mut Chance, value: &str) -> String {
-    let (before, after) = chance.of(&[("please write ", " when you can"), ("it is ", "."), ("", ""), ("use (", ") for now"), ("my details: ", ", thanks!"), ("Contact\n", "\nor come by"), ("we had \"", "\" in the log"),
-        ("send it to ", "; we answer soon"), ("zadzwoń: ", " dziękuję")]);
+    let (before, after) = chance.of(&[
+        ("please write ", " when you can"),
+        ("it is ", "."),
+        ("", ""),
+        ("use (", ") for now"),
+        ("my details: ", ", thanks!"),
+        ("Contact\n", "\nor come by"),
+        ("we had \"", "\" in the log"),
+        ("send it to ", "; we answer soon"),
+        ("zadzwoń: ", " dziękuję"),
+    ]);
     format!("{before}{value}{after}")
 }
 
