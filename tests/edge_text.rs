@@ -152,6 +152,13 @@ fn equal_values_share_a_placeholder_and_none_can_be_forged() {
 }
 
 #[test]
+fn some_kinds_can_be_taken_out_alone() {
+    let mut redactor = Redactor::default().only(&[Kind::Email]);
+    let out = redactor.feed("a@b.com at 10.0.0.1, not [IP_1]") + &redactor.finish();
+    assert_eq!(out, "[EMAIL_1] at 10.0.0.1, not [LITERAL_1]");
+}
+
+#[test]
 fn what_may_become_a_match_is_held_back() {
     assert_eq!(held_back("write to ana@stu"), "ana@stu".len());
     assert_eq!(held_back("card 4111 1111 "), "4111 1111 ".len());

@@ -112,6 +112,8 @@ pub(super) fn literal(bytes: &[u8], at: usize) -> Option<Found> {
 pub struct Redactor {
     segments: Segments,
     held: String,
+    /// Kinds that stay; text that looks like a placeholder never does.
+    spared: Vec<Kind>,
     /// What was taken out so far.
     pub replacements: Replacements,
 }
@@ -120,6 +122,13 @@ impl Redactor {
     /// One that goes on counting where an earlier text of the same conversation ended.
     pub fn following(replacements: Replacements) -> Self {
         Self { replacements, ..Self::default() }
+    }
+
+    /// Takes out some kinds alone.
+    #[must_use]
+    pub fn only(mut self, kinds: &[Kind]) -> Self {
+        self.spared = Kind::ALL.into_iter().filter(|kind| *kind != Kind::Literal && !kinds.contains(kind)).collect();
+        self
     }
 
     /// Takes a chunk and gives what is safe to let through.
@@ -151,7 +160,7 @@ impl Redactor {
         let mut hits = Vec::new();
         scan_segment(&self.held, 0..self.held.len(), &mut hits);
         let mut done = 0;
-        for hit in hits {
+        for hit in hits.into_iter().filter(|hit| !self.spared.contains(&hit.kind)) {
             let (Some(before), Some(found)) = (self.held.get(done..hit.span.start), self.held.get(hit.span.clone())) else { continue };
             out.push_str(before);
             out.push_str(self.replacements.placeholder(hit.kind, found));
