@@ -13,6 +13,7 @@
 //! * [`cache`]: what is answered from KV
 //! * [`cloud`]: Cerebras: models, attempts, the call
 //! * [`protocol`]: the wire: JSON, requests, answers, event streams, headers
+//! * [`edge`]: what the Worker understands by itself: embedding, intents
 //! * [`telemetry`]: what the gateway tells of itself
 //! * [`config`] and [`error`]: what an operator sets, and what a caller gets when something is wrong
 //!
@@ -24,6 +25,7 @@ pub mod boundary;
 pub mod cache;
 pub mod cloud;
 pub mod config;
+pub mod edge;
 pub mod error;
 pub mod ledger;
 pub mod protocol;

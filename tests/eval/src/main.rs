@@ -1,0 +1,41 @@
+//! Measures the models that the Worker carries, and trains its classifiers.
+//!
+//! ```text
+//! edge-eval [DIR]      measures what is in the repository and compares with models/quality.json; with DIR, public data sets that lie there too
+//! edge-eval --keep     measures, and keeps the figures in models/quality.json
+//! edge-eval train      trains models/intents.bin from models/intents; `train tune` also tells what other settings give
+//! ```
+//!
+//! One file a model. Each adds its figures to [`figures::Figures`].
+
+mod clinc;
+mod figures;
+mod intents;
+mod judge;
+mod svm;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let root = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."));
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let tune = arguments.iter().any(|argument| argument == "tune");
+    if arguments.first().is_some_and(|first| first == "train") {
+        intents::write(&root, tune);
+        println!("few-shot: {:?}", intents::few_shot(&root));
+        return ExitCode::SUCCESS;
+    }
+    let mut figures = figures::Figures::default();
+    intents::measure(&root, &mut figures);
+    if let Some(folder) = arguments.iter().find(|argument| Path::new(argument).is_dir()) {
+        clinc::measure(Path::new(folder), tune);
+    }
+    if arguments.iter().any(|argument| argument == "--keep") {
+        figures.keep(&root);
+        return ExitCode::SUCCESS;
+    }
+    let worse = figures.worse(&root);
+    worse.iter().for_each(|line| eprintln!("{line}"));
+    if worse.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
