@@ -2,6 +2,8 @@
 
 Templates in grammar/*.txt with the words of grammar/words.txt, the utterances in intents/*.txt, and noise as people make it (no capitals, a
 letter lost). Seeded: the same files give the same sentences in the same order.
+
+    python models/corpus.py      # writes expanded.tsv, generated examples of the intents
 """
 
 import pathlib
@@ -10,21 +12,24 @@ import re
 
 HERE = pathlib.Path(__file__).parent
 SENTENCES = 36_000
+EXAMPLES = 200
 SEED = 20261123
 
 
 def read():
-    """The slots, and the templates by file."""
-    slots, templates = {}, {}
+    """The slots, and the templates, each with its intent if it has one."""
+    slots, templates = {}, []
     for path in sorted(HERE.glob("grammar/*.txt")):
+        intent = None
         for line in path.read_text().splitlines():
             if not line or line.startswith("#"):
                 continue
-            slot = re.match(r"^([a-z]+) = (.*)$", line)
-            if slot:
+            if slot := re.match(r"^([a-z]+) = (.*)$", line):
                 slots[slot[1]] = slot[2].split(" | ")
+            elif label := re.match(r"^\[([a-z_]+)\]$", line):
+                intent = label[1]
             else:
-                templates.setdefault(path.stem, []).append(line)
+                templates.append((intent, line))
     return slots, templates
 
 
@@ -54,13 +59,14 @@ def utterances():
 
 def sentences(count=SENTENCES):
     """Sentences without repetition, in a fixed order; a template's share is the same as any other's."""
-    chance = random.Random(SEED)
     slots, templates = read()
-    every = [template for stem in sorted(templates) for template in templates[stem]]
     seen = dict.fromkeys(line for lines in utterances().values() for line in lines)
     tries = 0
     while len(seen) < count and tries < count * 8:
-        text = expand(every[tries % len(every)], slots, chance)
+        _, template = templates[tries % len(templates)]
+        # A chance of its own for each, so that another template changes no other sentence.
+        chance = random.Random(f"{SEED} {tries // len(templates)} {template}")
+        text = expand(template, slots, chance)
         if chance.random() < 0.03:
             text = mistype(text, chance)
         if chance.random() < 0.15:
@@ -71,8 +77,21 @@ def sentences(count=SENTENCES):
     return list(seen)
 
 
-if __name__ == "__main__":
-    import sys
+def examples(count=EXAMPLES):
+    """Labelled sentences for the classifier, beside the hand-written ones: so many an intent."""
+    slots, templates = read()
+    found = []
+    for intent in utterances():
+        own = [template for label, template in templates if label == intent]
+        chance = random.Random(f"{SEED} {intent}")
+        texts = {}
+        for tries in range(count * 20):
+            if len(texts) == count:
+                break
+            texts.setdefault(expand(own[tries % len(own)], slots, chance))
+        found += [(intent, text) for text in texts]
+    return found
 
-    for line in random.Random(1).sample(sentences(), int(sys.argv[1]) if len(sys.argv) > 1 else 40):
-        print(line)
+
+if __name__ == "__main__":
+    (HERE / "expanded.tsv").write_text("".join(f"{intent}\t{text}\n" for intent, text in examples()))

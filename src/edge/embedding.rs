@@ -13,7 +13,7 @@ pub const DIMENSIONS: usize = 2 * HALF;
 pub type Vector = [f32; DIMENSIONS];
 
 /// 2^(i/8).
-const EIGHTHS: [f32; 8] = [1.0, 1.090_507_7, 1.189_207_1, 1.296_839_6, 1.414_213_6, 1.542_210_8, 1.681_792_9, 1.834_008_1];
+const EIGHTHS: [f32; 8] = [1.0, 1.090_507_7, 1.189_207_1, 1.296_839_6, std::f32::consts::SQRT_2, 1.542_210_8, 1.681_792_9, 1.834_008_1];
 
 /// The vector of a text.
 pub fn embed(text: &str) -> Vector {

@@ -76,7 +76,7 @@ impl<'b> Linear<'b> {
     /// Finds the parts of a file; none when it is not one.
     pub const fn read(bytes: &'b [u8]) -> Option<Self> {
         let Some((magic, rest)) = bytes.split_first_chunk::<8>() else { return None };
-        let Some(([head @ ..], rest)) = rest.split_first_chunk::<16>() else { return None };
+        let Some((head, rest)) = rest.split_first_chunk::<16>() else { return None };
         let (words, _) = head.as_chunks::<4>();
         let [classes, temperature, none, least] = words else { return None };
         let calibration = Calibration {

@@ -23,8 +23,10 @@ pub fn grams(words: &str) -> Vec<(u16, f32)> {
         }
     }
     places.sort_unstable();
-    let mut grams: Vec<(u16, f32)> =
-        places.chunk_by(|a, b| a == b).filter_map(|same| Some((*same.first()?, 1.0 + f32::from(u16::try_from(same.len()).unwrap_or(u16::MAX)).ln()))).collect();
+    let mut grams: Vec<(u16, f32)> = places
+        .chunk_by(|a, b| a == b)
+        .filter_map(|same| Some((*same.first()?, 1.0 + f32::from(u16::try_from(same.len()).unwrap_or(u16::MAX)).ln())))
+        .collect();
     let length = grams.iter().map(|(_, weight)| weight * weight).sum::<f32>().sqrt();
     grams.iter_mut().for_each(|(_, weight)| *weight /= length);
     grams

@@ -96,8 +96,8 @@ fn find(hash: u32, prefix: &[u8], text: &[u8]) -> Option<u16> {
 
 /// The text of a token, with `##` when it goes on within a word.
 pub fn token_text(token: usize) -> Option<&'static [u8]> {
-    let [begin, end] = *TABLES.offsets.get(token..token.checked_add(2)?)?.as_array()?;
-    TABLES.texts.get(short(begin)..short(end))
+    let (begin, end) = (TABLES.offsets.get(token)?, TABLES.offsets.get(token.checked_add(1)?)?);
+    TABLES.texts.get(short(*begin)..short(*end))
 }
 
 /// What a character becomes without its accents.

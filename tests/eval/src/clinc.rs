@@ -4,8 +4,6 @@
 use std::path::Path;
 use std::time::Instant;
 
-use maya_edge::edge::features::Features;
-
 use crate::judge::{Scored, calibration, judge};
 use crate::svm::{Chance, Example, SETTINGS, Settings, read, train};
 
@@ -34,14 +32,13 @@ pub fn measure(folder: &Path, tune: bool) {
         let class = class(name).expect("collected above");
         taken[class] += 1;
         match taken[class] {
-            n if n <= EXAMPLES => training.push((Features::of(text), Some(class))),
-            n if n <= 2 * EXAMPLES => held.push((Features::of(text), Some(class))),
+            n if n <= EXAMPLES => training.push(Example::of(text, Some(class))),
+            n if n <= 2 * EXAMPLES => held.push(Example::of(text, Some(class))),
             _ => {}
         }
     }
-    held.extend(data["oos_train"].iter().map(|(text, _)| (Features::of(text), None)));
-    let validation: Vec<Example> =
-        data["val"].iter().chain(&data["oos_val"]).map(|(text, name)| (Features::of(text), class(name))).collect();
+    held.extend(data["oos_train"].iter().map(|(text, _)| Example::of(text, None)));
+    let validation: Vec<Example> = data["val"].iter().chain(&data["oos_val"]).map(|(text, name)| Example::of(text, class(name))).collect();
     let variants = if tune {
         let costs = [0.3, 1.0, 3.0];
         costs.iter().flat_map(|cost| [1.0, 1.5, 2.0].map(|embedding| Settings { cost: *cost, embedding, ..SETTINGS })).collect()
@@ -52,11 +49,11 @@ pub fn measure(folder: &Path, tune: bool) {
         let began = Instant::now();
         let file = train(&training, names.len(), settings);
         let scored = |examples: &[Example]| {
-            let outside = examples.iter().filter(|(_, class)| class.is_none()).count() as f64;
+            let outside = examples.iter().filter(|example| example.class.is_none()).count() as f64;
             let weight = OUTSIDE / (1.0 - OUTSIDE) * (examples.len() as f64 - outside) / outside;
-            let scored = |(features, class): &Example| {
-                let weight = if class.is_some() { 1.0 } else { weight };
-                Scored { scores: read(&file).scores(features), class: *class, weight }
+            let scored = |example: &Example| {
+                let weight = if example.class.is_some() { 1.0 } else { weight };
+                Scored { scores: read(&file).scores(&example.features), class: example.class, weight }
             };
             examples.iter().map(scored).collect::<Vec<_>>()
         };

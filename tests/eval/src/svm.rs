@@ -6,8 +6,23 @@ use maya_edge::edge::features::{EMBEDDING_WEIGHT, Features};
 use maya_edge::edge::linear::{Calibration, Linear};
 use maya_edge::edge::ngrams::BUCKETS;
 
-/// A text's features and its class; none when it belongs to no class.
-pub type Example = (Features, Option<usize>);
+/// A text that is learnt from.
+#[derive(Clone, Debug)]
+pub struct Example {
+    /// What the classifier sees of it.
+    pub features: Features,
+    /// Its class; none when it belongs to no class.
+    pub class: Option<usize>,
+    /// What an error costs here, against 1 elsewhere.
+    pub weight: f32,
+}
+
+impl Example {
+    /// An example of weight 1.
+    pub fn of(text: &str, class: Option<usize>) -> Self {
+        Self { features: Features::of(text), class, weight: 1.0 }
+    }
+}
 
 /// What is chosen by cross-validation.
 #[derive(Clone, Copy, Debug)]
@@ -56,22 +71,21 @@ fn dot(weights: &Weights, features: &Features, embedding: f32) -> f32 {
 fn binary(examples: &[Example], class: usize, settings: Settings) -> Weights {
     let mut weights = vec![0.0; BUCKETS + DIMENSIONS + 1];
     let mut alphas = vec![0.0f32; examples.len()];
-    let soft = 0.5 / settings.cost;
-    let squares: Vec<f32> = examples
-        .iter()
-        .map(|(features, _)| {
-            let dense: f32 = features.embedding.iter().map(|value| value * value).sum();
-            features.grams.iter().map(|(_, value)| value * value).sum::<f32>() + settings.embedding.powi(2) * dense + 1.0 + soft
-        })
-        .collect();
+    let soft = |example: &Example| 0.5 / (settings.cost * example.weight);
+    let square = |example: &Example| {
+        let dense: f32 = example.features.embedding.iter().map(|value| value * value).sum();
+        let grams: f32 = example.features.grams.iter().map(|(_, value)| value * value).sum();
+        grams + settings.embedding.powi(2) * dense + 1.0 + soft(example)
+    };
+    let squares: Vec<f32> = examples.iter().map(square).collect();
     let mut order: Vec<usize> = (0..examples.len()).collect();
     let mut chance = Chance(0x5EED + class as u64);
     for _ in 0..settings.rounds {
         chance.shuffle(&mut order);
         for &at in &order {
-            let (features, label) = &examples[at];
-            let sign = if *label == Some(class) { 1.0 } else { -1.0 };
-            let gradient = sign * dot(&weights, features, settings.embedding) - 1.0 + soft * alphas[at];
+            let features = &examples[at].features;
+            let sign = if examples[at].class == Some(class) { 1.0 } else { -1.0 };
+            let gradient = sign * dot(&weights, features, settings.embedding) - 1.0 + soft(&examples[at]) * alphas[at];
             let alpha = (alphas[at] - gradient / squares[at]).max(0.0);
             let change = (alpha - alphas[at]) * sign;
             if change == 0.0 {
