@@ -10,13 +10,13 @@
 )]
 #![cfg(not(target_arch = "wasm32"))]
 
-#[path = "eval/src/language.rs"]
+#[path = "eval/src/text/language.rs"]
 #[allow(dead_code)]
 mod language;
-#[path = "eval/src/pii.rs"]
+#[path = "eval/src/text/pii.rs"]
 #[allow(dead_code)]
 mod pii;
-#[path = "eval/src/sentiment.rs"]
+#[path = "eval/src/text/sentiment.rs"]
 #[allow(dead_code)]
 mod sentiment;
 

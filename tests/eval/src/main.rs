@@ -1,68 +1,45 @@
-//! Measures the models of `src/edge/`: `edge-eval [DIR]` prints each figure; `--check FILE` fails when quality fell by more than a point
-//! below what FILE records; `--write FILE` records.
+//! Measures the models that the Worker carries, and trains its classifiers.
+//!
+//! ```text
+//! edge-eval [DIR]      measures what is in the repository and compares with models/quality.json; with DIR, public data sets that lie there too
+//! edge-eval --keep     measures, and keeps the figures in models/quality.json and models/quality_text.json
+//! edge-eval train      trains models/intents.bin from models/intents; `train tune` also tells what other settings give
+//! ```
+//!
+//! One file a model. Each adds its figures to [`figures::Figures`].
 
-mod language;
-mod pii;
-mod safety;
-mod sentiment;
+mod clinc;
+mod figures;
+mod intents;
+mod judge;
+mod svm;
+mod text;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::Instant;
-
-type Figure = (&'static str, f64, &'static str);
-
-/// The median time of a call, in microseconds, of 41 rounds of 200.
-pub fn micros<T>(mut call: impl FnMut() -> T) -> f64 {
-    let mut rounds: Vec<f64> = (0..41)
-        .map(|_| {
-            let begun = Instant::now();
-            for _ in 0..200 {
-                std::hint::black_box(call());
-            }
-            begun.elapsed().as_secs_f64() * 1e6 / 200.0
-        })
-        .collect();
-    rounds.sort_by(f64::total_cmp);
-    rounds[20]
-}
-
-/// Quality is what is a share; of these less is better.
-fn less_is_better(name: &str) -> bool {
-    ["wrong", "unknown", "calibration"].iter().any(|part| name.contains(part))
-}
 
 fn main() -> ExitCode {
-    let (mut folder, mut check, mut write) = (None, None, None);
-    let mut arguments = std::env::args().skip(1);
-    while let Some(argument) = arguments.next() {
-        match argument.as_str() {
-            "--check" => check = arguments.next(),
-            "--write" => write = arguments.next(),
-            _ => folder = Some(PathBuf::from(argument)),
-        }
+    let root = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."));
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let tune = arguments.iter().any(|argument| argument == "tune");
+    if arguments.first().is_some_and(|first| first == "train") {
+        intents::write(&root, tune);
+        println!("few-shot: {:?}", intents::few_shot(&root));
+        return ExitCode::SUCCESS;
     }
-    let folder = folder.as_deref();
-    let figures: Vec<Figure> = [sentiment::run(folder), language::run(folder), pii::run(folder), safety::run(folder)].concat();
-    for (name, value, unit) in &figures {
-        println!("{name:34} {value:9.4} {unit}");
+    let mut figures = figures::Figures::default();
+    intents::measure(&root, &mut figures);
+    let folder = arguments.iter().map(Path::new).find(|argument| argument.is_dir());
+    if let Some(folder) = folder {
+        clinc::measure(folder, tune);
     }
-    let quality = figures.iter().filter(|(_, _, unit)| !unit.starts_with('µ'));
-    if let Some(file) = write {
-        let lines: Vec<String> = quality.clone().map(|(name, value, _)| format!("  \"{name}\": {value:.4}")).collect();
-        std::fs::write(file, format!("{{\n{}\n}}\n", lines.join(",\n"))).unwrap();
+    let keep = arguments.iter().any(|argument| argument == "--keep");
+    let mut worse = text::measure(&root, folder, keep);
+    if keep {
+        figures.keep(&root);
+        return ExitCode::SUCCESS;
     }
-    let Some(file) = check else { return ExitCode::SUCCESS };
-    let recorded = std::fs::read_to_string(file).unwrap();
-    let recorded: serde_json::Map<String, serde_json::Value> = serde_json::from_str(&recorded).unwrap();
-    let mut fell = false;
-    for (name, value, _) in quality {
-        let Some(before) = recorded.get(*name).and_then(serde_json::Value::as_f64) else { continue };
-        let loss = if less_is_better(name) { value - before } else { before - value };
-        if loss > 0.01 {
-            println!("{name} fell: {before:.4} before, {value:.4} now");
-            fell = true;
-        }
-    }
-    ExitCode::from(u8::from(fell))
+    worse.extend(figures.worse(&root));
+    worse.iter().for_each(|line| eprintln!("{line}"));
+    if worse.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

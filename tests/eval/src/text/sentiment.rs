@@ -4,9 +4,9 @@ use std::path::Path;
 
 use maya_edge::edge::sentiment::{Label, analyze, vader};
 
-const FIXTURE: &str = include_str!("../../fixtures/sentiment.tsv");
+const FIXTURE: &str = include_str!("../../../fixtures/sentiment.tsv");
 /// Posts written for this project, with their labels: few, but they are there when the rated tweets are not.
-const POSTS: &str = include_str!("../../fixtures/posts_sentiment.tsv");
+const POSTS: &str = include_str!("../../../fixtures/posts_sentiment.tsv");
 
 /// A rated tweet.
 pub struct Tweet {

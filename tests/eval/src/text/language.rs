@@ -7,7 +7,7 @@ use maya_edge::edge::language::{UNKNOWN, detect};
 /// From here on a wrong answer is one with confidence.
 pub const CONFIDENT: f64 = 0.5;
 
-const SENTENCES: &str = include_str!("../../fixtures/languages.tsv");
+const SENTENCES: &str = include_str!("../../../fixtures/languages.tsv");
 
 /// Lines of the fixture: code and text.
 pub fn sentences() -> impl Iterator<Item = (&'static str, &'static str)> {
