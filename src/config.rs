@@ -11,10 +11,11 @@ use sha2::{Digest, Sha256};
 use crate::admission::keys::{GatewayKey, KeyDigest, hex};
 use crate::admission::secrets::{EdgeSecret, SHORTEST_SECRET};
 use crate::cloud::models::{Model, Models};
+use crate::cloud::route::Routing;
 use crate::error::Error;
 
 /// The variables that the gateway reads.
-pub const NAMES: [&str; 16] = [
+pub const NAMES: [&str; 17] = [
     "CEREBRAS_API_KEY",
     "ADMIN_SECRET",
     "EDGE_SECRET",
@@ -24,6 +25,7 @@ pub const NAMES: [&str; 16] = [
     "GATEWAY_KEYS",
     "MODELS",
     "ALIASES",
+    "ROUTING",
     "MAX_COMPLETION_TOKENS",
     "FIRST_BYTE_MS",
     "TOTAL_MS",
@@ -88,6 +90,8 @@ pub struct Config {
     pub keys: Vec<GatewayKey>,
     /// Models, prices and aliases.
     pub models: Models,
+    /// How requests for `auto` are routed.
+    pub routing: Routing,
     /// How long an attempt may take to its first byte, in ms.
     pub first_byte_ms: u32,
     /// How long a request may take in all, in ms.
@@ -126,6 +130,10 @@ impl Config {
             _ => Err(wrong("ALIASES", &format!("`{alias}` must be the id of a model"))),
         });
         let models = Models::new(models, aliases.collect::<Result<_, _>>()?, cap).map_err(|(variable, reason)| wrong(variable, &reason))?;
+        let routing: Routing = vars.take("ROUTING")?.unwrap_or_default();
+        if !routing.weights.are_sound() {
+            return Err(wrong("ROUTING", "`weights`: each must be a number, not below 0"));
+        }
         let mut keys = GatewayKey::read(vars.take("GATEWAY_KEYS")?.unwrap_or_default());
         if let Some(key) = keys.iter().find(|key| key.record.tenant.is_empty() || key.record.tenant.starts_with('_')) {
             let place = keys.iter().position(|other| other.sha256 == key.sha256).unwrap_or_default();
@@ -155,6 +163,7 @@ impl Config {
             api_key: vars.take("CEREBRAS_API_KEY")?.filter(|key: &String| !key.is_empty()),
             keys,
             models,
+            routing,
             first_byte_ms: vars.positive("FIRST_BYTE_MS", 50_000)?,
             total_ms: vars.positive("TOTAL_MS", 120_000)?,
             cache_mode: vars.take("CACHE_MODE")?.unwrap_or(CacheMode::Deterministic),

@@ -5,6 +5,7 @@ use serde::Deserialize;
 use super::calendar;
 use super::issue;
 use super::reading::{Given, given};
+use crate::cloud::route::TenantRouting;
 use super::record::{CachePolicy, KeyRecord, Region, Retention, Scope, TenantRecord};
 use crate::config::{LONGEST_TTL, SHORTEST_TTL};
 use crate::error::Error;
@@ -16,6 +17,10 @@ const LONGEST_NAME: usize = 100;
 const MOST_LIMITS: usize = 16;
 /// The most models or origins of a record.
 const MOST_ENTRIES: usize = 100;
+/// The most rules of a tenant's routing: each is tried for every request for `auto`.
+const MOST_RULES: usize = 32;
+/// The longest name of a tenant's tier, in bytes.
+const LONGEST_TIER: usize = 64;
 /// The longest id of a model, in bytes.
 const LONGEST_MODEL: usize = 128;
 /// The longest origin, in bytes: a host's name has at most 253.
@@ -168,6 +173,8 @@ pub struct TenantBody {
     audit_calls: Given<bool>,
     #[serde(deserialize_with = "given")]
     store: Given<bool>,
+    #[serde(deserialize_with = "given")]
+    routing: Given<TenantRouting>,
 }
 
 impl TenantBody {
@@ -187,6 +194,9 @@ impl TenantBody {
             if let Some(cache) = record.retention.cache {
                 check_ttl("retention.cache", cache, None)?;
             }
+        }
+        if let Some(routing) = &self.routing {
+            record.routing = checked_routing(routing.clone().unwrap_or_default())?;
         }
         record.audit_calls = self.audit_calls.map_or(record.audit_calls, Option::unwrap_or_default);
         record.store = self.store.unwrap_or(record.store);
@@ -271,6 +281,17 @@ fn checked_budget(budget: Option<Budget>) -> Result<Option<Budget>, Error> {
         }
     }
     Ok(budget)
+}
+
+fn checked_routing(routing: TenantRouting) -> Result<TenantRouting, Error> {
+    if routing.rules.len() > MOST_RULES {
+        return Err(wrong("routing.rules", "has more than 32 entries. Give fewer."));
+    }
+    let tier_fits = |tier: &str| (1..=LONGEST_TIER).contains(&tier.len()) && !tier.chars().any(char::is_control);
+    if routing.tier.as_deref().is_some_and(|tier| !tier_fits(tier)) {
+        return Err(wrong("routing.tier", "must be a name of 1 to 64 bytes."));
+    }
+    Ok(routing)
 }
 
 fn check_ttl(field: &str, ttl: Span, longest: Option<u64>) -> Result<(), Error> {

@@ -31,7 +31,7 @@ const ALLOWED_HEADERS: [&str; 13] = [
 ];
 /// How the names of further ones begin. SDKs that Stainless generates, OpenAI's and Cerebras's among them, describe the browser and
 /// count their tries in a dozen headers.
-const ALLOWED_PREFIXES: [&str; 3] = ["cf-aig-", "x-cerebras-", "x-stainless-"];
+const ALLOWED_PREFIXES: [&str; 4] = ["cf-aig-", "x-cerebras-", "x-maya-", "x-stainless-"];
 
 /// The longest host name, in bytes (RFC 1035 section 2.3.4).
 const LONGEST_HOST: usize = 253;

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::keys::KeyDigest;
+use crate::cloud::route::TenantRouting;
 use crate::config::CacheMode;
 use crate::ledger::terms::{Budget, Limit, Span};
 
@@ -175,10 +176,17 @@ pub struct TenantRecord {
     /// Whether what is answered may be kept at all. Absent: yes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub store: Option<bool>,
+    /// How its requests for `auto` are routed.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub routing: TenantRouting,
     /// The cache's epoch: raised by an erasure.
     #[serde(default)]
     pub epoch: u32,
     /// A random part of the key that cached answers are encrypted with, in hexadecimal digits: destroyed by an erasure.
     #[serde(default)]
     pub salt: String,
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }

@@ -1,6 +1,7 @@
 //! `/v1/chat/completions` and `/v1/completions`: the life of a request, from the door to the answer and what follows it.
 
 use super::add_common;
+use super::routing::{self, Choice};
 use crate::Gateway;
 use crate::admission::account::{Account, Outcome, Stored};
 use crate::admission::reservation::Wanted;
@@ -37,8 +38,15 @@ pub async fn answer(gateway: &Gateway, call: &Call, endpoint: Endpoint, tenant: 
     if let Some(folded) = &folded {
         request = CompletionRequest::read(folded, endpoint)?;
     }
-    caller.may_call(config, request.model())?;
-    let model = config.models.resolve(request.model());
+    let choice = routing::choose(config, call, &caller, &request)?;
+    let name = choice.as_ref().map_or(request.model(), |choice| &choice.decision.model);
+    caller.may_call(config, name)?;
+    let model = config.models.resolve(name);
+    // What the answer's headers tell of the way that it took.
+    let mut told = Lines::default();
+    if let Some(Choice { ask, decision }) = &choice {
+        told.add("x-maya-route", &decision.header(ask));
+    }
     let stand_in = model.fallback(&config.models, request.pictures());
     let added_cap = request.lacks_cap().then_some(model.cap_tokens);
     let mut steering = Steering::read(config, &caller.record.cache.unwrap_or_default(), &call.head, request.deterministic())?;
@@ -80,6 +88,7 @@ pub async fn answer(gateway: &Gateway, call: &Call, endpoint: Endpoint, tenant: 
                     lines.add("age", &age.to_string());
                     lines.add("x-maya-model", model.id);
                     lines.add("server-timing", &timing.header());
+                    lines.extend(&told);
                     account.say(&mut lines);
                     add_common(gateway, call, None, &mut lines);
                     account
@@ -132,7 +141,7 @@ pub async fn answer(gateway: &Gateway, call: &Call, endpoint: Endpoint, tenant: 
         // Kept under the name of the model that was asked, it would outlive that model's failure.
         visit.place = None;
     }
-    give(Giving { gateway, call, caller: &caller, request: &request, visit, timing }, account, reply).await
+    give(Giving { gateway, call, caller: &caller, request: &request, visit, timing, told }, account, reply).await
 }
 
 const EVENT_STREAM: &str = "text/event-stream; charset=utf-8";
@@ -146,7 +155,11 @@ fn again(gateway: &Gateway, call: &Call, stored: Stored) -> Answered {
     call.respond(stored.status, &lines, Some(stored.body))
 }
 
-async fn read_body(call: &Call) -> Result<Vec<u8>, Error> {
+/// Reads a body of completions.
+///
+/// # Errors
+/// What is wrong with its type, its packing, its size, or its end.
+pub async fn read_body(call: &Call) -> Result<Vec<u8>, Error> {
     let kind = call.head.header(ReadHeader::ContentType).unwrap_or_default().to_ascii_lowercase();
     if kind.contains("msgpack") || kind.starts_with("multipart/") {
         return Err(Error::new(415, "unsupported_media_type", "The body must be JSON.").about("content-type").final_word());
@@ -177,11 +190,12 @@ struct Giving<'a> {
     request: &'a CompletionRequest<'a>,
     visit: Visit,
     timing: Timing,
+    told: Lines,
 }
 
 /// Gives the caller what Cerebras said, and keeps what may be kept once it has gone out.
 async fn give(giving: Giving<'_>, mut account: Account<'_>, reply: Reply<'_>) -> Result<Answered, Error> {
-    let Giving { gateway, call, request, visit, timing, .. } = &giving;
+    let Giving { gateway, call, request, visit, timing, told, .. } = &giving;
     let Reply { arrival, model, attempts, overtaken, .. } = reply;
     let status = arrival.status;
     let (quality, usage) = if status != 200 || arrival.is_stream { (Quality::Passing, None) } else { judged(&arrival.body) };
@@ -203,6 +217,7 @@ async fn give(giving: Giving<'_>, mut account: Account<'_>, reply: Reply<'_>) ->
     lines.add("x-maya-model", model);
     lines.add("x-maya-attempts", &attempts.to_string());
     lines.add("server-timing", &timing.header());
+    lines.extend(told);
     account.say(&mut lines);
     add_common(gateway, call, answer::request_id(&arrival), &mut lines);
 

@@ -8,6 +8,7 @@ pub mod models;
 pub mod proofs;
 pub mod query;
 pub mod route;
+pub mod routing;
 pub mod tenants;
 pub mod tokens;
 pub mod usage;
@@ -47,6 +48,7 @@ async fn dispatch(gateway: &Gateway, call: &Call) -> Result<Answered, Error> {
         Resource::Warming => Ok(own(gateway, call, method, "null")),
         Resource::Health => gateway.config().map(|_| own(gateway, call, method, "{\"status\":\"ok\"}")),
         Resource::Completions(endpoint) => completions::answer(gateway, call, endpoint, route.tenant).await,
+        Resource::Routing => routing::answer(gateway, call, route.tenant).await,
         Resource::Tokens => tokens::answer(gateway, call, route.tenant).await,
         Resource::Models(target) => models::answer(gateway, call, method, &target, query, route.tenant).await,
         Resource::Keys(target) => keys::answer(gateway, call, method, &target, query).await,

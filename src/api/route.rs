@@ -10,6 +10,8 @@ pub enum Resource {
     Completions(Endpoint),
     /// The list of models, one of them, or the public catalogue.
     Models(ModelTarget),
+    /// How a request would be routed.
+    Routing,
     /// Browser tokens.
     Tokens,
     /// What Cerebras's SDKs call to warm up their connection.
@@ -82,7 +84,7 @@ impl Resource {
     /// The methods that it knows, as the `Allow` header lists them.
     pub fn methods(&self) -> &'static str {
         match self {
-            Self::Completions(_) | Self::Tokens | Self::Keys(KeyTarget::Rotation(_)) => "POST, OPTIONS",
+            Self::Completions(_) | Self::Routing | Self::Tokens | Self::Keys(KeyTarget::Rotation(_)) => "POST, OPTIONS",
             Self::Keys(KeyTarget::All) => "GET, HEAD, POST, OPTIONS",
             Self::Keys(KeyTarget::One(_)) => "GET, HEAD, PATCH, DELETE, OPTIONS",
             Self::Tenants(TenantTarget::One(_)) => "GET, HEAD, PATCH, OPTIONS",
@@ -113,6 +115,7 @@ impl<'p> Route<'p> {
         let resource = match rest {
             "/chat/completions" => Some(Resource::Completions(Endpoint::Chat)),
             "/completions" => Some(Resource::Completions(Endpoint::Text)),
+            "/route" => Some(Resource::Routing),
             "/tokens" => Some(Resource::Tokens),
             "/tcp_warming" => Some(Resource::Warming),
             "/healthz" => Some(Resource::Health),

@@ -4,3 +4,4 @@ pub mod answer;
 pub mod attempts;
 pub mod call;
 pub mod models;
+pub mod route;

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::route;
+
 /// A millionth of a US dollar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -48,6 +50,29 @@ pub struct Model {
     /// The model to ask when this one fails twice.
     #[serde(default)]
     pub fallback: Option<String>,
+    /// How strong the operator takes it to be, 0 to 100, beside the others of the table: what routing compares.
+    #[serde(default)]
+    pub quality: Option<u8>,
+    /// How fast it writes, in tokens a second: what routing compares.
+    #[serde(default)]
+    pub tokens_per_second: Option<u32>,
+    /// The languages that it is for (BCP 47); all when absent.
+    #[serde(default)]
+    pub languages: Option<Vec<String>>,
+    /// Whether it takes part in `auto`.
+    #[serde(default = "takes_part")]
+    pub auto: bool,
+}
+
+const fn takes_part() -> bool {
+    true
+}
+
+impl Model {
+    /// Whether it is for a language.
+    pub fn knows(&self, language: &str) -> bool {
+        self.languages.as_ref().is_none_or(|languages| languages.iter().any(|known| known == language))
+    }
 }
 
 /// The table.
@@ -76,7 +101,13 @@ impl Models {
     /// The variable at fault and what is wrong with it: an alias that hides a model or leads to another alias, or a fallback to itself or to an alias.
     pub fn new(rows: Vec<(String, Model)>, aliases: BTreeMap<String, String>, cap_tokens: u32) -> Result<Self, (&'static str, String)> {
         let rows: BTreeMap<_, _> = rows.into_iter().collect();
+        if let Some(name) = rows.keys().find(|id| route::is_auto(id)) {
+            return Err(("MODELS", format!("`{name}` cannot be the id of a model: it leaves the choice to the gateway")));
+        }
         for (alias, id) in &aliases {
+            if route::is_auto(alias) || route::is_auto(id) {
+                return Err(("ALIASES", format!("`{alias}`: `auto` leaves the choice to the gateway, and can be no alias nor stand behind one")));
+            }
             if rows.contains_key(alias) {
                 return Err(("ALIASES", format!("the alias `{alias}` is also the id of a model")));
             }
@@ -85,6 +116,9 @@ impl Models {
             }
         }
         for (id, row) in &rows {
+            if row.quality.is_some_and(|quality| quality > 100) {
+                return Err(("MODELS", format!("`quality` of `{id}` must be from 0 to 100")));
+            }
             if let Some(fallback) = &row.fallback
                 && (fallback == id || aliases.contains_key(fallback))
             {
@@ -99,6 +133,16 @@ impl Models {
         let id = self.aliases.get(name).map_or(name, String::as_str);
         let row = self.rows.get(id);
         Resolved { id, row, cap_tokens: row.and_then(|row| row.cap_tokens).unwrap_or(self.cap_tokens) }
+    }
+
+    /// The row of a model's id, when the table has one.
+    pub fn row(&self, id: &str) -> Option<&Model> {
+        self.rows.get(id)
+    }
+
+    /// All rows, by id.
+    pub fn rows(&self) -> impl Iterator<Item = (&str, &Model)> {
+        self.rows.iter().map(|(id, row)| (id.as_str(), row))
     }
 
     /// Whether a list of ids and aliases has the model behind a name.

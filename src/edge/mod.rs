@@ -16,4 +16,5 @@ pub mod pii;
 pub mod safety;
 pub mod sentiment;
 pub mod tables;
+pub mod task;
 pub mod wordpiece;

@@ -277,6 +277,14 @@ impl<'t> CompletionRequest<'t> {
         !matches!(self.cap, Cap::Given(_))
     }
 
+    /// The most tokens that an answer may have by the caller's own word; none without one, or when it leaves it to the model.
+    pub fn own_cap(&self) -> Option<u64> {
+        match self.cap {
+            Cap::Given(tokens) => tokens,
+            Cap::Absent | Cap::Null(_) => None,
+        }
+    }
+
     /// The end user that the caller names.
     pub fn user(&self) -> Option<&str> {
         self.user.as_deref()
