@@ -82,7 +82,7 @@ pub struct Found {
     pub confidence: f64,
     /// The signs that spoke for it, by their names: never text of the prompt.
     pub signs: Vec<&'static str>,
-    /// What a social-media manager is asked for, when that is sure.
+    /// What a social-media manager is asked for, when that is sure and of this kind.
     pub intent: Option<Intent>,
     /// Demands on the answer that can be counted: "exactly", "at most", "must", "without".
     pub constraints: usize,
@@ -152,9 +152,11 @@ pub fn find(text: &str) -> Found {
     match best.filter(|(_, weight)| *weight > 0.0) {
         Some((task, weight)) => {
             let signs = signs.into_iter().filter(|(of, _)| *of == task).map(|(_, sign)| sign).collect();
+            // The intents know social media alone: of other work they say something that is beside it.
+            let intent = intent.filter(|intent| of_intent(*intent) == task);
             Found { task, confidence: weight / total, signs, intent, constraints }
         }
-        None => Found { task: Task::Conversation, confidence: 0.0, signs: Vec::new(), intent, constraints },
+        None => Found { task: Task::Conversation, confidence: 0.0, signs: Vec::new(), intent: None, constraints },
     }
 }
 
