@@ -6,6 +6,7 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
+    clippy::string_slice,
     missing_docs,
     reason = "tests may"
 )]
@@ -168,7 +169,8 @@ fn nobody_is_routed_down_who_wants_quality_or_a_strict_schema_or_writes_in_a_lan
 
 #[test]
 fn a_model_that_cannot_answer_is_never_taken_whatever_is_preferred() {
-    let picture = json!([{ "type": "text", "text": "what is this" }, { "type": "image_url", "image_url": { "url": "data:image/png;base64,AA" } }]);
+    let picture =
+        json!([{ "type": "text", "text": "what is this" }, { "type": "image_url", "image_url": { "url": "data:image/png;base64,AA" } }]);
     let body = json!({ "model": "auto", "messages": [{ "role": "user", "content": picture }] });
     for prefer in Preference::ALL {
         assert_eq!(Case::new(json!({})).decide(&body, Some(prefer)).unwrap().model, "strong");
@@ -286,7 +288,9 @@ fn a_rule_may_narrow_the_models_or_change_what_is_preferred() {
 
 #[test]
 fn hours_are_read_strictly() {
-    for text in ["", "22:00", "22-06", "24:30-01:00", "22:60-06:00", "06:00-06:00", "6:00-7:00", "24:00-01:00", "aa:bb-cc:dd", "-1:00-02:00"] {
+    for text in
+        ["", "22:00", "22-06", "24:30-01:00", "22:60-06:00", "06:00-06:00", "6:00-7:00", "24:00-01:00", "aa:bb-cc:dd", "-1:00-02:00"]
+    {
         assert_eq!(Hours::parse(text), None, "{text}");
     }
     assert!(Hours::parse("00:00-24:00").is_some_and(|hours| (0..1440).all(|minute| hours.hold(minute))));

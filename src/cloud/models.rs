@@ -106,7 +106,10 @@ impl Models {
         }
         for (alias, id) in &aliases {
             if route::is_auto(alias) || route::is_auto(id) {
-                return Err(("ALIASES", format!("`{alias}`: `auto` leaves the choice to the gateway, and can be no alias nor stand behind one")));
+                return Err((
+                    "ALIASES",
+                    format!("`{alias}`: `auto` leaves the choice to the gateway, and can be no alias nor stand behind one"),
+                ));
             }
             if rows.contains_key(alias) {
                 return Err(("ALIASES", format!("the alias `{alias}` is also the id of a model")));

@@ -133,7 +133,8 @@ pub fn decide(ask: &Ask, prefer: Option<Preference>, around: &Circumstances<'_>)
     let can = |candidates: &[Candidate], id: &str| candidates.iter().any(|candidate| candidate.model == id && candidate.obstacle.is_none());
     // Beyond the table, a rule may name a model that does not take part otherwise.
     let follows = |candidates: &[Candidate], id: &str| {
-        can(candidates, id) || around.models.row(id).is_none_or(|row| !row.auto && lacking(ask, row, id, around).is_none()) && (around.allowed)(id)
+        can(candidates, id)
+            || around.models.row(id).is_none_or(|row| !row.auto && lacking(ask, row, id, around).is_none()) && (around.allowed)(id)
     };
     let place = rules::Place { tenant: around.tenant_name, tier: around.tenant.tier.as_deref(), minute_of_week: around.minute_of_week };
     let mut among: Option<(Vec<String>, String)> = None;
@@ -238,7 +239,13 @@ fn narrow(ask: &Ask, prefer: Preference, around: &Circumstances<'_>, candidates:
 }
 
 /// Weighs what is left; the id of the best.
-fn weigh(ask: &Ask, prefer: Preference, around: &Circumstances<'_>, candidates: &mut [Candidate], reasons: &mut Vec<String>) -> Option<String> {
+fn weigh(
+    ask: &Ask,
+    prefer: Preference,
+    around: &Circumstances<'_>,
+    candidates: &mut [Candidate],
+    reasons: &mut Vec<String>,
+) -> Option<String> {
     let fit: Vec<(&str, &Model)> = candidates
         .iter()
         .filter(|candidate| candidate.obstacle.is_none())

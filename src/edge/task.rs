@@ -115,7 +115,8 @@ const DEMANDS: [&str; 24] = [
 pub fn find(text: &str) -> Found {
     let read = ends(text);
     let lower = read.to_lowercase();
-    let words: Vec<&str> = lower.split(|c: char| !(c.is_alphanumeric() || matches!(c, '\'' | '-' | ';' | '#'))).filter(|word| !word.is_empty()).collect();
+    let words: Vec<&str> =
+        lower.split(|c: char| !(c.is_alphanumeric() || matches!(c, '\'' | '-' | ';' | '#'))).filter(|word| !word.is_empty()).collect();
     let mut weights = [0.0_f64; Task::ALL.len()];
     let mut signs: Vec<(Task, &'static str)> = Vec::new();
     let mut speak = |task: Task, sign: &'static str, weight: f64| {

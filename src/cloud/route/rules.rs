@@ -137,6 +137,7 @@ pub struct Place<'a> {
 }
 
 const MINUTES_OF_DAY: u32 = 24 * 60;
+const MINUTES_OF_WEEK: u64 = 7 * 24 * 60;
 
 impl When {
     fn is_empty(&self) -> bool {
@@ -251,6 +252,6 @@ named!(Intent, "an intent");
 /// Minutes since the week began, on Monday at 0:00 UTC, of a time in ms since 1970.
 pub fn minute_of_week(now_ms: u64) -> u32 {
     // 1970 began on a Thursday.
-    let minutes = (now_ms / 60_000).saturating_add(3 * u64::from(MINUTES_OF_DAY));
-    u32::try_from(minutes % (7 * u64::from(MINUTES_OF_DAY))).unwrap_or_default()
+    let minutes = (now_ms / 60_000).saturating_add(3 * MINUTES_OF_WEEK / 7);
+    u32::try_from(minutes % MINUTES_OF_WEEK).unwrap_or_default()
 }
