@@ -30,6 +30,7 @@ pub mod error;
 pub mod ledger;
 pub mod protocol;
 pub mod telemetry;
+pub mod understanding;
 
 use std::cell::{OnceCell, RefCell};
 use std::rc::Rc;

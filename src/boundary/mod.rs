@@ -381,6 +381,21 @@ impl Call {
         self.looked().await
     }
 
+    /// As [`Self::look_sealed`], with an answer of the location's own cache that may be `cache_ttl` seconds old (at least 30).
+    ///
+    /// # Errors
+    /// KV's own failure.
+    pub async fn look_sealed_within(
+        &self,
+        namespace: &str,
+        key: &str,
+        cache_ttl: u32,
+        sealing: Sealing<'_>,
+    ) -> Result<Option<Vec<u8>>, KvFailure> {
+        self.js.look(self.inbox.slot(), namespace, key, Some(cache_ttl), Some(sealing.seals.all()), sealing.context);
+        self.looked().await
+    }
+
     async fn looked(&self) -> Result<Option<Vec<u8>>, KvFailure> {
         let Brought { text, bytes } = self.inbox.next().await;
         match text.as_str() {
@@ -405,6 +420,15 @@ impl Call {
     /// KV's own failure.
     pub async fn keep_sealed(&self, namespace: &str, key: &str, value: Vec<u8>, ttl: u32, sealing: Sealing<'_>) -> Result<(), KvFailure> {
         self.js.keep(self.inbox.slot(), namespace, key, value, Some(ttl), Some(sealing.seals.current()), sealing.context);
+        self.kept().await
+    }
+
+    /// As [`Self::keep_sealed`], for good.
+    ///
+    /// # Errors
+    /// KV's own failure.
+    pub async fn keep_sealed_for_good(&self, namespace: &str, key: &str, value: Vec<u8>, sealing: Sealing<'_>) -> Result<(), KvFailure> {
+        self.js.keep(self.inbox.slot(), namespace, key, value, None, Some(sealing.seals.current()), sealing.context);
         self.kept().await
     }
 

@@ -3,23 +3,27 @@
 use serde_json::{Map, Value};
 
 /// What is wrong with a value, in words for the model that made it; none when it fits. Names places and expectations, never quotes the
-/// value. Knows `type`, `properties`, `required`, `additionalProperties: false`, `items`, `enum`, `minimum` and `maximum`.
+/// value. Knows `type`, `properties`, `required`, `additionalProperties: false`, `items`, `enum`, `minimum`, `maximum`, and `$ref` into the
+/// schema's own `$defs`.
 pub fn fault(schema: &Value, value: &Value) -> Option<String> {
-    at("answer", schema, value)
+    at(schema, "answer", schema, value)
 }
 
-fn at(path: &str, schema: &Value, value: &Value) -> Option<String> {
+fn at(root: &Value, path: &str, schema: &Value, value: &Value) -> Option<String> {
+    // Strict mode takes no recursion, so a reference leads to something else than another one.
+    let target = schema.get("$ref").and_then(Value::as_str).and_then(|target| root.pointer(target.strip_prefix('#')?));
+    let schema = target.unwrap_or(schema);
     if let Some(choices) = schema.get("enum").and_then(Value::as_array)
         && !choices.contains(value)
     {
         return Some(format!("`{path}` is none of the values that it may have"));
     }
     match schema.get("type").and_then(Value::as_str) {
-        Some("object") => object(path, schema, value),
+        Some("object") => object(root, path, schema, value),
         Some("array") => {
             let Some(items) = value.as_array() else { return Some(format!("`{path}` must be an array")) };
             let of_item = schema.get("items")?;
-            items.iter().enumerate().find_map(|(place, item)| at(&format!("{path}[{place}]"), of_item, item))
+            items.iter().enumerate().find_map(|(place, item)| at(root, &format!("{path}[{place}]"), of_item, item))
         }
         Some("number") => number(path, schema, value.as_f64()),
         Some("integer") if value.as_i64().is_none() && value.as_u64().is_none() => Some(format!("`{path}` must be a whole number")),
@@ -31,7 +35,7 @@ fn at(path: &str, schema: &Value, value: &Value) -> Option<String> {
     }
 }
 
-fn object(path: &str, schema: &Value, value: &Value) -> Option<String> {
+fn object(root: &Value, path: &str, schema: &Value, value: &Value) -> Option<String> {
     let Some(fields) = value.as_object() else { return Some(format!("`{path}` must be an object")) };
     let none = Map::new();
     let known = schema.get("properties").and_then(Value::as_object).unwrap_or(&none);
@@ -42,7 +46,7 @@ fn object(path: &str, schema: &Value, value: &Value) -> Option<String> {
     if schema.get("additionalProperties") == Some(&Value::Bool(false)) && fields.keys().any(|name| !known.contains_key(name)) {
         return Some(format!("`{path}` has a field that it may not have"));
     }
-    known.iter().find_map(|(name, of_field)| at(&format!("{path}.{name}"), of_field, fields.get(name)?))
+    known.iter().find_map(|(name, of_field)| at(root, &format!("{path}.{name}"), of_field, fields.get(name)?))
 }
 
 fn number(path: &str, schema: &Value, given: Option<f64>) -> Option<String> {
