@@ -8,6 +8,7 @@ use super::{Caller, reservation};
 use crate::Gateway;
 use crate::boundary::{Call, ReadHeader};
 use crate::cloud::inquire::Asker;
+use crate::cloud::models::MicroDollars;
 use crate::config::{Config, LedgerFailure};
 use crate::error::Error;
 use crate::ledger::message::{Called, Idempotency, Message, Note, Trace, Word};
@@ -202,6 +203,12 @@ impl<'a> Account<'a> {
     /// Notes an answer from Cerebras, as [`Self::hit`] does.
     pub async fn settle(&mut self, outcome: Outcome<'_>) {
         self.conclude(outcome, Note::Settled).await;
+    }
+
+    /// Notes an answer of the gateway's own models, which costs nothing.
+    pub fn note_edge(&self, outcome: &Outcome<'_>) {
+        let called = Called { cost: Some(MicroDollars::default()), ..self.called(outcome) };
+        self.gateway.note(self.caller.tenant_name(), self.caller.region(), Note::Settled(called), Vec::new());
     }
 
     /// Notes an answer that broke off: what it used is used, but the same call may be made again.

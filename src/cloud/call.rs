@@ -113,12 +113,21 @@ pub fn identity(config: &Config) -> Lines {
     lines
 }
 
+/// Checks that there is a key for Cerebras.
+///
+/// # Errors
+/// 500 when there is none.
+pub fn check_key(config: &Config) -> Result<(), Error> {
+    if config.api_key.is_some() {
+        return Ok(());
+    }
+    let message = "The gateway has no key for Cerebras. Set CEREBRAS_API_KEY (`wrangler secret put CEREBRAS_API_KEY`, or .dev.vars).";
+    Err(Error::new(500, "no_upstream_key", message).about("CEREBRAS_API_KEY").final_word())
+}
+
 /// What of the caller's headers goes upstream: a list of what may pass. The caller's key, cookies and tracking never do.
 fn outgoing(config: &Config, head: &Head) -> Result<Lines, Error> {
-    if config.api_key.is_none() {
-        let message = "The gateway has no key for Cerebras. Set CEREBRAS_API_KEY (`wrangler secret put CEREBRAS_API_KEY`, or .dev.vars).";
-        return Err(Error::new(500, "no_upstream_key", message).about("CEREBRAS_API_KEY").final_word());
-    }
+    check_key(config)?;
     let mut lines = Lines::default();
     let passing = [
         (ReadHeader::QueueThreshold, "queue_threshold"),

@@ -72,8 +72,11 @@ pub fn edge(text: &str, own: &Own) -> Verdict {
         return Verdict::of_edge(json!({"intent": null, "source": null}), Some(0.0), "no_known_word", true);
     };
     // The built-in intents were learnt in English. A tenant's own are in the language of its examples.
-    let language = if first.source == OF_GATEWAY && sure { detect(text) } else { detect("") };
-    let foreign = !matches!(language.code, "en" | UNKNOWN) && language.confidence >= FOREIGN;
+    let is_foreign = || {
+        let language = detect(text);
+        !matches!(language.code, "en" | UNKNOWN) && language.confidence >= FOREIGN
+    };
+    let foreign = first.source == OF_GATEWAY && sure && is_foreign();
     let (reason, unsure) = match (sure, foreign) {
         (true, true) => ("not_english", true),
         (true, false) => ("above_threshold", false),
