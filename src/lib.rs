@@ -14,6 +14,7 @@
 //! * [`cloud`]: Cerebras: models, attempts, the call
 //! * [`protocol`]: the wire: JSON, requests, answers, event streams, headers
 //! * [`edge`]: what the Worker can tell of a text by itself
+//! * [`understanding`]: what a text is, by the Worker or by a model in the cloud
 //! * [`telemetry`]: what the gateway tells of itself
 //! * [`config`] and [`error`]: what an operator sets, and what a caller gets when something is wrong
 //!
@@ -30,6 +31,7 @@ pub mod error;
 pub mod ledger;
 pub mod protocol;
 pub mod telemetry;
+pub mod understanding;
 
 use std::cell::{OnceCell, RefCell};
 use std::rc::Rc;
@@ -56,6 +58,8 @@ pub struct Surroundings {
     pub binds: Binds,
     /// Keys and tenants that have called.
     pub known: Acquaintances,
+    /// The tenants' own intents.
+    pub own_intents: understanding::own::Remembered,
     /// What no ledger has heard yet.
     pub outbox: Outbox,
     /// Names reservations: no other isolate has the first half, and the second counts.
@@ -89,7 +93,14 @@ impl Gateway {
             wrong_keys: bound(admission::WRONG_KEYS),
         };
         let lease = RefCell::default();
-        let gateway = Self(Rc::new(Surroundings { config, binds, known: Acquaintances::default(), outbox: Outbox::default(), lease }));
+        let gateway = Self(Rc::new(Surroundings {
+            config,
+            binds,
+            known: Acquaintances::default(),
+            own_intents: Default::default(),
+            outbox: Outbox::default(),
+            lease,
+        }));
         // The ledger tells whether it is another than the last that it has heard of.
         let event = Event { what: "configuration".to_owned(), details: config::fingerprint(&settings), ..Event::default() };
         gateway.note(admission::OWN_LEDGER, None, Note::Event(event), Vec::new());

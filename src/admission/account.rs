@@ -7,6 +7,8 @@ use super::reservation::{Wanted, refusal, say_granted};
 use super::{Caller, reservation};
 use crate::Gateway;
 use crate::boundary::{Call, ReadHeader};
+use crate::cloud::inquire::Asker;
+use crate::cloud::models::MicroDollars;
 use crate::config::{Config, LedgerFailure};
 use crate::error::Error;
 use crate::ledger::message::{Called, Idempotency, Message, Note, Trace, Word};
@@ -98,6 +100,24 @@ impl<'a> Account<'a> {
         Ok(Self { gateway, config, call, caller, user, kept, body, reservation: String::new(), word: None, idempotency, unchecked: false })
     }
 
+    /// Opens an account for a question of the gateway's own. The caller's `Idempotency-Key` is none of its business.
+    pub fn of_inquiry(asker: Asker<'a>, user: Option<&'a str>, kept: bool, body: &'a [u8]) -> Self {
+        let Asker { gateway, config, call, caller } = asker;
+        Self {
+            gateway,
+            config,
+            call,
+            caller,
+            user,
+            kept,
+            body,
+            reservation: String::new(),
+            word: None,
+            idempotency: None,
+            unchecked: false,
+        }
+    }
+
     /// Whether the call has to be known to the ledger before anything answers it.
     pub fn is_idempotent(&self) -> bool {
         self.idempotency.is_some()
@@ -183,6 +203,12 @@ impl<'a> Account<'a> {
     /// Notes an answer from Cerebras, as [`Self::hit`] does.
     pub async fn settle(&mut self, outcome: Outcome<'_>) {
         self.conclude(outcome, Note::Settled).await;
+    }
+
+    /// Notes an answer of the gateway's own models, which costs nothing.
+    pub fn note_edge(&self, outcome: &Outcome<'_>) {
+        let called = Called { cost: Some(MicroDollars::default()), ..self.called(outcome) };
+        self.gateway.note(self.caller.tenant_name(), self.caller.region(), Note::Settled(called), Vec::new());
     }
 
     /// Notes an answer that broke off: what it used is used, but the same call may be made again.

@@ -17,6 +17,11 @@ pub fn tenant_name(tenant: &str) -> String {
     format!("tenant:{tenant}")
 }
 
+/// The name under which KV has the documents of a kind of a tenant, encrypted.
+pub fn documents_name(kind: &str, tenant: &str) -> String {
+    format!("documents:{kind}:{tenant}")
+}
+
 /// The name under which KV has an origin whose pages may hold tokens of a tenant's keys; of any tenant's, when none is named.
 pub fn origin_name(tenant: Option<&str>, origin: &str) -> String {
     format!("origin:{}:{}", tenant.unwrap_or_default(), KeyDigest::of(origin).hex())
@@ -38,11 +43,16 @@ pub enum Scope {
     Audit,
     /// Exporting and erasing end users.
     Users,
+    /// Asking what a text is: the gateway's own models, and the cloud where they are unsure.
+    Edge,
+    /// Changing the tenant's own intents.
+    Intents,
 }
 
 impl Scope {
     /// All of them: what a key may do unless its record says otherwise.
-    pub const ALL: [Self; 6] = [Self::Completions, Self::Models, Self::Tokens, Self::Usage, Self::Audit, Self::Users];
+    pub const ALL: [Self; 8] =
+        [Self::Completions, Self::Models, Self::Tokens, Self::Usage, Self::Audit, Self::Users, Self::Edge, Self::Intents];
 
     /// Its name in records and tokens.
     pub fn name(self) -> &'static str {
@@ -53,6 +63,8 @@ impl Scope {
             Self::Usage => "usage",
             Self::Audit => "audit",
             Self::Users => "users",
+            Self::Edge => "edge",
+            Self::Intents => "intents",
         }
     }
 }

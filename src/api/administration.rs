@@ -22,9 +22,9 @@ pub const ADMINISTRATOR: &str = "admin";
 /// The largest body, in bytes.
 const LARGEST_BODY: u32 = 64 * 1024;
 /// How often copies are made when what they copy changes meanwhile.
-const MOST_COPIES: u32 = 3;
+pub const MOST_COPIES: u32 = 3;
 /// KV accepts one write a second to a name.
-const BETWEEN_WRITES_MS: u32 = 1100;
+pub const BETWEEN_WRITES_MS: u32 = 1100;
 
 /// Lets in who knows the secret of administration. What a stranger costs is bounded by address, before any ledger hears of it.
 pub async fn admit(gateway: &Gateway, call: &Call) -> Result<(), Error> {
@@ -79,18 +79,30 @@ fn other_tenant() -> Error {
     Error::new(403, "wrong_tenant", message).about("tenant").final_word()
 }
 
-/// Reads a body.
+/// Reads a body of administration.
 pub async fn body<T: DeserializeOwned>(call: &Call) -> Result<T, Error> {
+    body_within(call, LARGEST_BODY).await
+}
+
+/// Reads a body of at most so many bytes.
+pub async fn body_within<T: DeserializeOwned>(call: &Call, largest: u32) -> Result<T, Error> {
+    match bytes(call, largest).await? {
+        // No body says nothing, which is what an empty object says.
+        body if body.is_empty() => reading::read(b"{}"),
+        body => reading::read(&body),
+    }
+}
+
+/// The bytes of a body of at most so many.
+pub async fn bytes(call: &Call, largest: u32) -> Result<Vec<u8>, Error> {
     if call.head.header(ReadHeader::ContentEncoding).is_some_and(|coding| !coding.eq_ignore_ascii_case("identity")) {
-        let message = "A body of administration may not be compressed.";
+        let message = "The body of this request may not be compressed.";
         return Err(Error::new(415, "unsupported_content_encoding", message).about("content-encoding").final_word());
     }
-    match call.read(LARGEST_BODY, false).await {
-        // No body says nothing, which is what an empty object says.
-        Ok(Some(body)) if body.is_empty() => reading::read(b"{}"),
-        Ok(Some(body)) => reading::read(&body),
+    match call.read(largest, false).await {
+        Ok(Some(body)) => Ok(body),
         Ok(None) => {
-            let message = format!("The body is larger than {LARGEST_BODY} bytes. Send less.");
+            let message = format!("The body is larger than {largest} bytes. Send less.");
             Err(Error::new(413, "body_too_large", message).about("body").final_word())
         }
         Err(_) => Err(Error::invalid("broken_body", "body", "The body broke off. Send it again.")),
@@ -262,22 +274,22 @@ impl Ledger<'_> {
         Ok(record)
     }
 
-    /// Sees to it that the tenant has a record, in the ledger and as a copy.
-    pub async fn settle(&self) -> Result<(), Error> {
+    /// Sees to it that the tenant has a record, in the ledger and as a copy. Tells whether it has a new one.
+    pub async fn settle(&self) -> Result<bool, Error> {
         let record = self.record().await?;
         let complete = self.completed(record.clone());
         if complete != record {
             // KV remembers that a name was missing. Whoever looked now would make the tenant's first calls here go without its salt,
             // its policy and its region.
             self.put_record(complete).await?;
-            return self.publish_record().await.map(drop);
+            return self.publish_record().await.map(|_| true);
         }
         // A copy that is as it should be is left alone: KV takes few writes to a name, and a tenant may get many keys at once.
         let copy = self.call.look(KEYS, &tenant_name(&self.tenant), None).await;
         if copy.ok().flatten() != Some(written(&complete)?) {
             self.publish_record().await?;
         }
-        Ok(())
+        Ok(false)
     }
 
     async fn copy(&self, name: &str, value: Vec<u8>, what: &str) -> Result<(), Error> {

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::administration::{self, ADMINISTRATOR, Held, Ledger};
 use super::query::Query;
 use super::route::KeyTarget;
-use super::tell;
+use super::{documents, tell};
 use crate::Gateway;
 use crate::admission::change::{KeyBody, RotationBody};
 use crate::admission::issue::{self, ID_BYTES, SECRET_BYTES};
@@ -65,7 +65,9 @@ async fn create(gateway: &Gateway, call: &Call) -> Result<Answered, Error> {
     let record = KeyRecord { id: id.clone(), tenant: tenant.to_owned(), created_ms: now_ms, ..KeyRecord::default() };
     let record = body.applied(record, now_ms)?;
     let ledger = administration::enrolled(gateway, call, tenant, region).await?;
-    ledger.settle().await?;
+    if ledger.settle().await? {
+        documents::renew(&ledger, gateway).await?;
+    }
     let key = issue::key(&call.secret_bytes(SECRET_BYTES));
     ledger.put_key("key_created", &KeyDigest::of(&key).hex(), &record).await?;
     ledger.publish_key(&id).await?;

@@ -3,6 +3,9 @@
 mod administration;
 pub mod audit;
 pub mod completions;
+mod documents;
+pub mod embeddings;
+pub mod intents;
 pub mod keys;
 pub mod models;
 pub mod proofs;
@@ -11,6 +14,7 @@ pub mod route;
 pub mod routing;
 pub mod tenants;
 pub mod tokens;
+pub mod understanding;
 pub mod usage;
 pub mod users;
 
@@ -19,6 +23,7 @@ use crate::admission::{cors, origins};
 use crate::boundary::{Answered, Call, ReadHeader};
 use crate::error::Error;
 use crate::protocol::headers::{Lines, well_formed_id};
+use crate::understanding::Subject;
 use route::{Resource, Route};
 
 /// Answers a request, whatever it is.
@@ -56,6 +61,11 @@ async fn dispatch(gateway: &Gateway, call: &Call) -> Result<Answered, Error> {
         Resource::Usage => usage::answer(gateway, call, query, route.tenant).await,
         Resource::Audit { verify } => audit::answer(gateway, call, verify, query, route.tenant).await,
         Resource::User { segment, export } => users::answer(gateway, call, &segment, export, query, route.tenant).await,
+        Resource::Intents if method == "POST" => understanding::answer(gateway, call, Subject::Intents, route.tenant).await,
+        Resource::Intents => intents::list(gateway, call, query, route.tenant).await,
+        Resource::Intent(segment) => intents::answer(gateway, call, method, &segment, query, route.tenant).await,
+        Resource::Understanding(subject) => understanding::answer(gateway, call, subject, route.tenant).await,
+        Resource::Embeddings => embeddings::answer(gateway, call, route.tenant).await,
         Resource::Proofs => proofs::answer(gateway, call).await,
     }
 }
@@ -75,7 +85,7 @@ fn unknown(path: &str) -> Error {
     let shown: String = path.chars().take(128).collect();
     let message = format!(
         "There is nothing at {shown}. Completions are at /v1/chat/completions and /v1/completions, models at /v1/models, \
-         browser tokens at /v1/tokens."
+         browser tokens at /v1/tokens, what the gateway knows of texts at /v1/intents and its like."
     );
     Error::new(404, "unknown_path", message).about("path").final_word()
 }

@@ -2,6 +2,7 @@
 //! the bare path mean the same, alone or behind a tenant's prefix `/t/{tenant}`.
 
 use crate::protocol::request::Endpoint;
+use crate::understanding::Subject;
 
 /// A resource of the gateway.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +37,14 @@ pub enum Resource {
         /// Whether it is to be given out.
         export: bool,
     },
+    /// The intents that there are, and what texts mean.
+    Intents,
+    /// One of the tenant's own intents.
+    Intent(String),
+    /// What texts are.
+    Understanding(Subject),
+    /// Vectors of texts.
+    Embeddings,
     /// The public keys that proofs of erasure are checked with.
     Proofs,
 }
@@ -84,7 +93,14 @@ impl Resource {
     /// The methods that it knows, as the `Allow` header lists them.
     pub fn methods(&self) -> &'static str {
         match self {
-            Self::Completions(_) | Self::Routing | Self::Tokens | Self::Keys(KeyTarget::Rotation(_)) => "POST, OPTIONS",
+            Self::Completions(_)
+            | Self::Routing
+            | Self::Tokens
+            | Self::Keys(KeyTarget::Rotation(_))
+            | Self::Understanding(_)
+            | Self::Embeddings => "POST, OPTIONS",
+            Self::Intents => "GET, HEAD, POST, OPTIONS",
+            Self::Intent(_) => "GET, HEAD, PUT, DELETE, OPTIONS",
             Self::Keys(KeyTarget::All) => "GET, HEAD, POST, OPTIONS",
             Self::Keys(KeyTarget::One(_)) => "GET, HEAD, PATCH, DELETE, OPTIONS",
             Self::Tenants(TenantTarget::One(_)) => "GET, HEAD, PATCH, OPTIONS",
@@ -122,7 +138,14 @@ impl<'p> Route<'p> {
             "/usage" => Some(Resource::Usage),
             "/audit" => Some(Resource::Audit { verify: false }),
             "/audit/verify" => Some(Resource::Audit { verify: true }),
-            _ => models(rest).or_else(|| user(rest)),
+            "/intents" => Some(Resource::Intents),
+            "/sentiments" => Some(Resource::Understanding(Subject::Sentiments)),
+            "/languages" => Some(Resource::Understanding(Subject::Languages)),
+            "/pii" => Some(Resource::Understanding(Subject::Pii)),
+            "/measures" => Some(Resource::Understanding(Subject::Measures)),
+            "/moderations" => Some(Resource::Understanding(Subject::Moderations)),
+            "/embeddings" => Some(Resource::Embeddings),
+            _ => models(rest).or_else(|| user(rest)).or_else(|| intent(rest)),
         };
         Self { tenant, resource }
     }
@@ -150,6 +173,11 @@ fn user(path: &str) -> Option<Resource> {
     let rest = path.strip_prefix("/users/")?;
     let (segment, export) = rest.strip_suffix("/export").map_or((rest, false), |segment| (segment, true));
     (!segment.is_empty() && !segment.contains('/')).then(|| Resource::User { segment: segment.to_owned(), export })
+}
+
+fn intent(path: &str) -> Option<Resource> {
+    let segment = path.strip_prefix("/intents/")?;
+    (!segment.is_empty() && !segment.contains('/')).then(|| Resource::Intent(segment.to_owned()))
 }
 
 fn models(path: &str) -> Option<Resource> {

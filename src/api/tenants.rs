@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::administration;
 use super::route::TenantTarget;
-use super::{tell, users};
+use super::{documents, tell, users};
 use crate::Gateway;
 use crate::admission::change::{TenantBody, check_tenant};
 use crate::admission::record::TenantRecord;
@@ -68,5 +68,6 @@ async fn change(gateway: &Gateway, call: &Call, tenant: &str) -> Result<Answered
     let record = ledger.completed(body.applied(ledger.record().await?)?);
     ledger.put_record(record).await?;
     let record = ledger.publish_record().await?;
+    documents::renew(&ledger, gateway).await?;
     Ok(tell(gateway, call, 200, &shown(tenant, &record)))
 }

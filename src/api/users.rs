@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use super::administration::{self, Ledger};
 use super::query::{self, Query};
-use super::tell;
+use super::{documents, tell};
 use crate::Gateway;
 use crate::admission::proof;
 use crate::admission::record::{Scope, TenantRecord};
@@ -65,6 +65,7 @@ pub async fn erase(gateway: &Gateway, call: &Call, ledger: &Ledger<'_>, user: Op
         ledger.put_record(ledger.completed(record)).await?;
     }
     ledger.publish_record().await?;
+    documents::renew(ledger, gateway).await?;
 
     let mut claims = Map::new();
     claims.insert("erased".to_owned(), if user.is_some() { "user" } else { "tenant" }.into());

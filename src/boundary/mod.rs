@@ -50,6 +50,9 @@ extern "C" {
         total_ms: u32,
     );
     #[wasm_bindgen(method)]
+    #[allow(clippy::too_many_arguments, reason = "as for `send`")]
+    fn inquire(this: &JsCall, slot: u32, url: &str, headers: &str, body: Option<Vec<u8>>, first_byte_ms: u32, total_ms: u32);
+    #[wasm_bindgen(method)]
     fn respond(this: &JsCall, status: u16, headers: &str, body: Option<Vec<u8>>);
     #[wasm_bindgen(method)]
     fn pass(this: &JsCall, status: u16, headers: &str, body: Option<Vec<u8>>, earlier: bool);
@@ -320,6 +323,14 @@ impl Call {
         Arrival::read(self.inbox.next().await)
     }
 
+    /// Makes one attempt upstream with a question of the gateway's own. What [`Self::send`] was given and has brought stays as it is.
+    /// Without a body it sends what the inquiry before it sent.
+    pub async fn inquire(&self, attempt: Attempt<'_>) -> Arrival {
+        let Attempt { url, headers, body, first_byte_ms, total_ms, .. } = attempt;
+        self.js.inquire(self.inbox.slot(), url, headers.text(), body, first_byte_ms, total_ms);
+        Arrival::read(self.inbox.next().await)
+    }
+
     /// Answers with a body of the gateway's own; `None` for none.
     pub fn respond(&self, status: u16, headers: &Lines, body: Option<Vec<u8>>) -> Answered {
         self.js.respond(status, headers.text(), body);
@@ -370,6 +381,21 @@ impl Call {
         self.looked().await
     }
 
+    /// As [`Self::look_sealed`], with an answer of the location's own cache that may be `cache_ttl` seconds old (at least 30).
+    ///
+    /// # Errors
+    /// KV's own failure.
+    pub async fn look_sealed_within(
+        &self,
+        namespace: &str,
+        key: &str,
+        cache_ttl: u32,
+        sealing: Sealing<'_>,
+    ) -> Result<Option<Vec<u8>>, KvFailure> {
+        self.js.look(self.inbox.slot(), namespace, key, Some(cache_ttl), Some(sealing.seals.all()), sealing.context);
+        self.looked().await
+    }
+
     async fn looked(&self) -> Result<Option<Vec<u8>>, KvFailure> {
         let Brought { text, bytes } = self.inbox.next().await;
         match text.as_str() {
@@ -394,6 +420,15 @@ impl Call {
     /// KV's own failure.
     pub async fn keep_sealed(&self, namespace: &str, key: &str, value: Vec<u8>, ttl: u32, sealing: Sealing<'_>) -> Result<(), KvFailure> {
         self.js.keep(self.inbox.slot(), namespace, key, value, Some(ttl), Some(sealing.seals.current()), sealing.context);
+        self.kept().await
+    }
+
+    /// As [`Self::keep_sealed`], for good.
+    ///
+    /// # Errors
+    /// KV's own failure.
+    pub async fn keep_sealed_for_good(&self, namespace: &str, key: &str, value: Vec<u8>, sealing: Sealing<'_>) -> Result<(), KvFailure> {
+        self.js.keep(self.inbox.slot(), namespace, key, value, None, Some(sealing.seals.current()), sealing.context);
         self.kept().await
     }
 

@@ -232,6 +232,9 @@ impl<S: Storage> Books<S> {
             }
             Message::Register { tenant, region } => self.register(&tenant, region)?.to_string(),
             Message::Tenants => self.tenants()?.to_string(),
+            Message::PutDocument { kind, name, body, most, who } => self.put_document(&kind, &name, &body, most, who)?.to_string(),
+            Message::Documents { kind, name } => self.documents(&kind, name.as_deref())?.to_string(),
+            Message::DeleteDocument { kind, name, who } => self.delete_document(&kind, &name, who)?.to_string(),
             Message::Export { user } => self.export(&user)?.to_string(),
             Message::EraseUser { user, who } => self.erase_user(&user, who)?.to_string(),
             Message::EraseTenant { who } => self.erase_tenant(who)?.to_string(),

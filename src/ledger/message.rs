@@ -62,6 +62,36 @@ pub enum Message {
     },
     /// The tenants of the gateway's own ledger.
     Tenants,
+    /// Keeps a document: JSON that the tenant has written down, by kind and name.
+    PutDocument {
+        /// What kind of thing it is, such as `intent`.
+        kind: String,
+        /// Its name among those of its kind.
+        name: String,
+        /// What it says.
+        body: Value,
+        /// How many of its kind there may be.
+        most: u64,
+        /// Who writes it: a key's id, or `admin`.
+        who: String,
+    },
+    /// The documents of a kind.
+    Documents {
+        /// The kind.
+        kind: String,
+        /// Only the one of this name.
+        #[serde(default)]
+        name: Option<String>,
+    },
+    /// Removes a document.
+    DeleteDocument {
+        /// Its kind.
+        kind: String,
+        /// Its name.
+        name: String,
+        /// Who removes it: a key's id, or `admin`.
+        who: String,
+    },
     /// All that is known of an end user.
     Export {
         /// The end user's id.

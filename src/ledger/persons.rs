@@ -134,6 +134,7 @@ impl<S: Storage> Books<S> {
             ("spent", "SELECT COUNT(*) FROM spent"),
             ("answers", "SELECT COUNT(*) FROM answers"),
             ("reservations", "SELECT COUNT(*) FROM reservations"),
+            ("documents", "SELECT COUNT(*) FROM documents"),
             ("audit", "SELECT COUNT(*) FROM audit"),
         ] {
             let rows = self.storage.query(sql, &[])?;
@@ -147,6 +148,7 @@ impl<S: Storage> Books<S> {
             "DELETE FROM answer_parts",
             "DELETE FROM answers",
             "DELETE FROM reservations",
+            "DELETE FROM documents",
         ] {
             self.batch.add(sql, Vec::new());
         }

@@ -26,6 +26,9 @@ pub const TABLES: &[&str] = &[
     "CREATE TABLE IF NOT EXISTS persons (alias TEXT PRIMARY KEY, user TEXT NOT NULL UNIQUE) WITHOUT ROWID",
     "CREATE TABLE IF NOT EXISTS audit (number INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, what TEXT NOT NULL, who TEXT NOT NULL, \
      alias TEXT NOT NULL, details TEXT NOT NULL, previous TEXT NOT NULL, hash TEXT NOT NULL)",
+    // What the tenant has written down for the gateway to know: JSON, by kind and name. Nothing of end users.
+    "CREATE TABLE IF NOT EXISTS documents (kind TEXT NOT NULL, name TEXT NOT NULL, changed_ms INTEGER NOT NULL, body TEXT NOT NULL, \
+     PRIMARY KEY (kind, name)) WITHOUT ROWID",
     // The gateway's own ledger knows the tenants.
     "CREATE TABLE IF NOT EXISTS tenants (name TEXT PRIMARY KEY, region TEXT) WITHOUT ROWID",
 ];

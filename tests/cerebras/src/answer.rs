@@ -243,6 +243,7 @@ impl Author<'_> {
         }
         let dice = Dice::new(self.dice.roll());
         match self.ask.wants {
+            Wants::Schema(_) if self.faults.unfit => Said::Text(json!({"unfit": true}).to_string()),
             Wants::Schema(schema) => Said::Text(Maker::new(schema, topics, dice).make().to_string()),
             Wants::Object => {
                 let text = self.prose(topics, "");

@@ -129,6 +129,9 @@ async fn attempt(
     let seed = seed::digest(&text);
     request::read_faults(&value, faults);
     fail_once(state, seed, faults)?;
+    if let Some(name) = &faults.unfit_once {
+        faults.unfit |= state.fails_yet(seed::digest(name.as_bytes()), 1);
+    }
     before(faults).await?;
     if let Some(status) = value["model"].as_str().and_then(|model| faults.for_model(model)) {
         return Err(Problem::of_status(status).into());

@@ -9,8 +9,9 @@
 //! Within an answer: `cut-headers` after the headers, `cut=N` after N events or, if not streamed, in the middle. Streams only:
 //! `close=N`, `half=N`, `half-bytes=N`, `error=N`, `flat-error=N`, `hang=N`.
 //!
-//! What is said: `words=N`, `chunks=N`, `finish=REASON`, `no-finish`, `refusal`, `empty`, `garbage`, `unicode`, `usage-chunk`, and
-//! `parallel` for two tool calls at once.
+//! What is said: `words=N`, `chunks=N`, `finish=REASON`, `no-finish`, `refusal`, `empty`, `garbage`, `unicode`, `usage-chunk`,
+//! `parallel` for two tool calls at once, and `unfit` for JSON that does not fit the schema that was asked for; `unfit=NAME` only
+//! the first time that NAME is heard.
 
 /// What happens instead of an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -100,6 +101,10 @@ pub struct Faults {
     pub usage_chunk: bool,
     /// Emoji, CJK and combining accents in the text.
     pub unicode: bool,
+    /// JSON that does not fit its schema.
+    pub unfit: bool,
+    /// The same, the first time that this name is heard.
+    pub unfit_once: Option<String>,
     /// Two tool calls at once.
     pub parallel: bool,
 }
@@ -170,6 +175,8 @@ impl Faults {
             "empty" => self.empty = true,
             "usage-chunk" => self.usage_chunk = true,
             "unicode" => self.unicode = true,
+            "unfit" if value.is_some() => self.unfit_once = value.map(str::to_owned),
+            "unfit" => self.unfit = true,
             "parallel" => self.parallel = true,
             // It is always on, so asking for it changes nothing.
             "cookie" => {}
@@ -240,7 +247,7 @@ mod tests {
     fn the_whole_vocabulary_is_known() {
         let words = "latency=1, first-byte=1, chunk=1, chunks=1, words=1, cut-before, cut-headers, cut=1, close=1, half=1, \
             half-bytes=1, error=1, flat-error=1, hang, hang=1, status=500, rate-requests, rate-tokens, rate-queue, \
-            retry-after=2, once=500, once=cut-before, once=cut-headers, times=2, garbage, no-finish, finish=length, refusal, \
+            retry-after=2, once=500, once=cut-before, once=cut-headers, times=2, garbage, unfit, unfit=a, no-finish, finish=length, refusal, \
             empty, usage-chunk, unicode, parallel, cookie, status-model=a:b:500";
         let mut faults = Faults::default();
         assert_eq!(faults.read_header(words), Ok(()));
