@@ -34,6 +34,7 @@ export async function load({ programs, origin }, server, name, { connections = 1
   const options = {
     target: server.target,
     "body-file": file,
+    path: scenario.path,
     connections,
     warmup,
     requests,
@@ -62,7 +63,7 @@ export async function load({ programs, origin }, server, name, { connections = 1
 
 /** Ends the benchmark when the origin's own count contradicts what a run claims to measure. */
 export function proveUpstream(server, name, run) {
-  const wanted = server.upstreamCalls[name === "hit" ? "hit" : "miss"];
+  const wanted = scenarios[name].upstream ?? server.upstreamCalls[name === "hit" ? "hit" : "miss"];
   if (run.upstream === wanted) return;
   throw new Error(`${server.name}, ${name}: ${run.upstream} upstream calls a request, expected ${wanted}: not what it is called`);
 }

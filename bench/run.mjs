@@ -11,9 +11,10 @@ import { programs, startOrigin } from "./load.mjs";
 import { conditions, goals, print, write } from "./report.mjs";
 import { startup } from "./startup.mjs";
 import { hits, misses, streams } from "./throughput.mjs";
+import { understanding } from "./understanding.mjs";
 import { serve } from "./workerd.mjs";
 
-const sections = { miss: [misses], stream: [streams, paced], hit: [hits], latency: [latency], start: [startup], instructions: [instructions] };
+const sections = { miss: [misses], stream: [streams, paced], hit: [hits], latency: [latency], edge: [understanding], start: [startup], instructions: [instructions] };
 
 function options() {
   const { values } = parseArgs({

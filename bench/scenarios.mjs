@@ -19,9 +19,19 @@ const body = (prompt, fields) =>
     ...fields,
   });
 
+// 280 characters: the longest post of the network with the least room.
+const post =
+  "write a post about our cardamom buns for tomorrow morning please, they come out of the oven at seven and are gone by nine, so say that " +
+  "people should come early, mention ann@bakery.example for orders, keep it warm and short, no hashtags, and ask what they would like to " +
+  "see on the shelf n";
+const understand = (path, fields) => ({ path, body: JSON.stringify({ input: post, edge: "only", ...fields }), upstream: 0 });
+
 const streamEnd = "data: [DONE]";
 
-/** `{{n}}` becomes another word for every request; `end` is how a whole answer ends. */
+/**
+ * `{{n}}` becomes another word for every request; `end` is how a whole answer ends; `path` is where it goes, unless to chat completions;
+ * `upstream` how many calls it may cause, unless that is the contender's to say.
+ */
 export const scenarios = {
   // Sampled at a temperature, so no answer stands for another: not cacheable.
   miss: { body: body(`${question} one.`, { temperature: 0.7 }) },
@@ -30,5 +40,12 @@ export const scenarios = {
   stream: { body: body(`${question} three.`, { temperature: 0.7, stream: true }), end: streamEnd },
   // 20 ms to the first token, then an event every 2.3 ms: about what Cerebras does.
   paced: { body: body(`${question} delay-ms-20 pace-ms-2.3 four.`, { temperature: 0.7, stream: true }), end: streamEnd },
+  intents: understand("/v1/intents"),
+  sentiments: understand("/v1/sentiments"),
+  languages: understand("/v1/languages"),
+  pii: understand("/v1/pii", { redact: true }),
+  measures: understand("/v1/measures"),
+  moderations: understand("/v1/moderations"),
+  embeddings: { ...understand("/v1/embeddings"), body: JSON.stringify({ model: "maya-edge-embed", input: post }) },
   slow: { body: body(`${question} delay-ms-20 five.`, { temperature: 0.7 }) },
 };
