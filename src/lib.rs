@@ -40,6 +40,7 @@ use worker as _;
 
 use admission::Acquaintances;
 use boundary::{Call, JsCall, task};
+use cloud::health::Health;
 use config::Config;
 use error::Error;
 use ledger::message::{Event, Note};
@@ -58,6 +59,8 @@ pub struct Surroundings {
     pub known: Acquaintances,
     /// What no ledger has heard yet.
     pub outbox: Outbox,
+    /// How the models are.
+    pub health: Health,
     /// Names reservations: no other isolate has the first half, and the second counts.
     lease: RefCell<(String, u64)>,
 }
@@ -89,7 +92,8 @@ impl Gateway {
             wrong_keys: bound(admission::WRONG_KEYS),
         };
         let lease = RefCell::default();
-        let gateway = Self(Rc::new(Surroundings { config, binds, known: Acquaintances::default(), outbox: Outbox::default(), lease }));
+        let (known, outbox, health) = (Acquaintances::default(), Outbox::default(), Health::default());
+        let gateway = Self(Rc::new(Surroundings { config, binds, known, outbox, health, lease }));
         // The ledger tells whether it is another than the last that it has heard of.
         let event = Event { what: "configuration".to_owned(), details: config::fingerprint(&settings), ..Event::default() };
         gateway.note(admission::OWN_LEDGER, None, Note::Event(event), Vec::new());

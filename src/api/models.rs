@@ -7,6 +7,7 @@ use crate::admission::{self, record::Scope};
 use crate::boundary::{Answered, Call};
 use crate::cloud::answer;
 use crate::cloud::call::{Question, ask};
+use crate::cloud::deadline::Deadline;
 use crate::error::Error;
 use crate::protocol::headers::Lines;
 
@@ -38,8 +39,9 @@ pub async fn answer(
         path.push_str("?format=");
         path.push_str(format);
     }
-    let question = Question { method: "GET", target: &path, model: "", body: None, stand_in: None, streaming: false };
-    let reply = ask(config, call, question).await?;
+    let deadline = Deadline::read(config, &call.head)?;
+    let question = Question { method: "GET", target: &path, chain: None, body: &|_| None, tokens: &|_| 0, streaming: false, deadline };
+    let reply = ask(gateway, config, call, question).await?;
     let mut lines = Lines::default();
     lines.add("content-type", &reply.arrival.content_type);
     add_common(gateway, call, answer::request_id(&reply.arrival), &mut lines);

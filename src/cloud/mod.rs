@@ -3,4 +3,7 @@
 pub mod answer;
 pub mod attempts;
 pub mod call;
+pub mod chain;
+pub mod deadline;
+pub mod health;
 pub mod models;
