@@ -5,7 +5,7 @@ use crate::config::Config;
 use crate::error::{self, Error};
 
 /// The time that another attempt needs to be worth its call, in ms.
-pub const LEAST_LEFT_MS: u64 = 100;
+pub const LEAST_LEFT_MS: u64 = 50;
 
 /// The time that a request has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

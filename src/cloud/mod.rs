@@ -5,5 +5,6 @@ pub mod attempts;
 pub mod call;
 pub mod chain;
 pub mod deadline;
+pub mod exchange;
 pub mod health;
 pub mod models;

@@ -101,6 +101,11 @@ impl Models {
         Resolved { id, row, cap_tokens: row.and_then(|row| row.cap_tokens).unwrap_or(self.cap_tokens) }
     }
 
+    /// The ids of the table.
+    pub fn ids(&self) -> impl Iterator<Item = &str> {
+        self.rows.keys().map(String::as_str)
+    }
+
     /// Whether a list of ids and aliases has the model behind a name.
     pub fn lists(&self, list: &[String], name: &str) -> bool {
         let id = self.resolve(name).id;

@@ -5,6 +5,8 @@ use serde_json::Value;
 
 use super::terms::Terms;
 use crate::admission::record::{KeyRecord, TenantRecord};
+use crate::cloud::health::Settings;
+use crate::cloud::health::shared::Tidings;
 use crate::cloud::models::MicroDollars;
 use crate::protocol::usage::Usage;
 
@@ -62,6 +64,13 @@ pub enum Message {
     },
     /// The tenants of the gateway's own ledger.
     Tenants,
+    /// What an isolate has seen of the models, for the gateway's own ledger. The reply is what all have seen; nothing of it is written.
+    Health {
+        /// By what it judges.
+        settings: Settings,
+        /// What it has seen.
+        tidings: Vec<Tidings>,
+    },
     /// All that is known of an end user.
     Export {
         /// The end user's id.

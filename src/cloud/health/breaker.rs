@@ -170,7 +170,9 @@ impl Breaker {
             }
             slot.add(counts);
         }
-        let opens = self.phase.until_ms.is_none() && self.counts(now_ms, settings).bad(settings);
+        // A success, though it makes the calls enough, is no reason.
+        let reason = counts.failures > 0 || counts.slow > 0;
+        let opens = reason && self.phase.until_ms.is_none() && self.counts(now_ms, settings).bad(settings);
         if opens {
             self.open(now_ms, jitter, settings);
         }

@@ -58,13 +58,18 @@ impl Gathered {
 }
 
 impl Health {
-    /// What is to be told at a time, in ms since 1970; none when it is not yet time, or nothing has happened. It counts as told.
+    /// What is to be told at a time, in ms since 1970; none when it is not yet time, or nothing has happened.
     pub fn tell(&self, settings: &Settings, now_ms: u64) -> Option<Vec<Tidings>> {
         let passed_ms = now_ms.saturating_sub(self.told_ms.get());
         let wait_ms = if self.urgent.get() { URGENT_MS.min(u64::from(settings.share_ms)) } else { u64::from(settings.share_ms) };
         if !self.untold.get() || passed_ms < wait_ms {
             return None;
         }
+        Some(self.tell_all(now_ms))
+    }
+
+    /// All that there is to tell. It counts as told.
+    pub fn tell_all(&self, now_ms: u64) -> Vec<Tidings> {
         self.told_ms.set(now_ms);
         self.untold.set(false);
         self.urgent.set(false);
@@ -75,7 +80,7 @@ impl Health {
             phase: watch.breaker.phase(),
             quota: watch.quota.clone(),
         });
-        Some(tidings.collect())
+        tidings.collect()
     }
 
     /// Hears what others have seen. `jitter` is a random number in 0..1.

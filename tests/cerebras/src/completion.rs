@@ -129,6 +129,10 @@ async fn attempt(
     let seed = seed::digest(&text);
     request::read_faults(&value, faults);
     fail_once(state, seed, faults)?;
+    let wait_ms = value["model"].as_str().map_or(0, |model| faults.wait_of(model));
+    if wait_ms > 0 {
+        tokio::time::sleep(Duration::from_millis(wait_ms)).await;
+    }
     before(faults).await?;
     if let Some(status) = value["model"].as_str().and_then(|model| faults.for_model(model)) {
         return Err(Problem::of_status(status).into());
