@@ -147,8 +147,7 @@ impl Config {
         if !(SHORTEST_TTL..=LONGEST_TTL).contains(&cache_ttl) {
             return Err(wrong("CACHE_TTL_SECONDS", &format!("{cache_ttl} is outside of {SHORTEST_TTL} to {LONGEST_TTL} seconds")));
         }
-        let health = vars.take("HEALTH")?.unwrap_or_default();
-        let health = read_health(health).and_then(Settings::check).map_err(|reason| wrong("HEALTH", &reason))?;
+        let health = Settings::read(vars.take("HEALTH")?.unwrap_or_default()).map_err(|reason| wrong("HEALTH", &reason))?;
         Ok(Self {
             base_url,
             health,
@@ -209,6 +208,11 @@ impl Vars {
 
 /// Reads a value, or the JSON that a text holds. The error never quotes the value: it may be a secret.
 fn read<T: DeserializeOwned>(value: Value) -> Result<T, String> {
+    let plain = |error: serde_json::Error| {
+        let said = error.to_string();
+        // serde quotes what it found in backquotes or quotation marks before "expected"; the expectation suffices.
+        said.rsplit_once("expected ").map_or_else(|| "it cannot be read".to_owned(), |(_, wanted)| format!("expected {wanted}"))
+    };
     match value {
         Value::String(text) => {
             let inner = serde_json::from_str::<Value>(&text).ok().and_then(|inner| T::deserialize(inner).ok());
@@ -219,22 +223,6 @@ fn read<T: DeserializeOwned>(value: Value) -> Result<T, String> {
         }
         value => T::deserialize(value).map_err(plain),
     }
-}
-
-/// What serde says, without what it found: it quotes that in backquotes or quotation marks before "expected".
-fn plain(error: serde_json::Error) -> String {
-    let said = error.to_string();
-    said.rsplit_once("expected ").map_or_else(|| "it cannot be read".to_owned(), |(_, wanted)| format!("expected {wanted}"))
-}
-
-/// Reads a table that must be one: serde takes a list for the fields in their order.
-fn read_health(table: Map<String, Value>) -> Result<Settings, String> {
-    serde_path_to_error::deserialize(Value::Object(table)).map_err(|error| {
-        let field = error.path().to_string();
-        let said = plain(error.into_inner());
-        let known = serde_json::to_value(Settings::default()).is_ok_and(|fields| fields.get(&field).is_some());
-        if known { format!("`{field}`: {said}") } else { said }
-    })
 }
 
 fn wrong(variable: &str, reason: &str) -> Error {

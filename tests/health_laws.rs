@@ -12,8 +12,8 @@
 )]
 
 use maya_edge::cloud::health::breaker::{Breaker, Counts, Passage, Phase, Seen, wait_ms};
-use maya_edge::cloud::health::quota::{Answer, Bucket, Of, Quota, Refusal};
-use maya_edge::cloud::health::shared::{Gathered, Tidings};
+use maya_edge::cloud::health::quota::{Answer, Bucket, Of, Quota, Refusal, Tokens};
+use maya_edge::cloud::health::shared::{Gathered, Rule, Tidings};
 use maya_edge::cloud::health::{Health, Report, Settings, Standing, choose, refusal};
 use maya_edge::protocol::headers::PASSING_DOWN;
 use proptest::prelude::*;
@@ -27,10 +27,14 @@ fn settings() -> Settings {
 /// Any settings that the configuration lets pass.
 fn any_settings() -> impl Strategy<Value = Settings> {
     (1..100_000_u32, 2..30_u32, 0.01..=1.0_f64, 1..50_000_u32, 1..20_000_u32, 0..100_000_u32).prop_map(
-        |(window_ms, least_calls, failure_rate, slow_ms, open_ms, more)| {
-            Settings { window_ms, least_calls, failure_rate, slow_ms, open_ms, longest_open_ms: open_ms + more, ..Settings::default() }
-                .check()
-                .unwrap()
+        |(window_ms, least_calls, failure_rate, slow_ms, open_ms, more)| Settings {
+            window_ms,
+            least_calls,
+            failure_rate,
+            slow_ms,
+            open_ms,
+            longest_open_ms: open_ms + more,
+            ..Settings::default()
         },
     )
 }
@@ -252,8 +256,13 @@ fn limits(of: &str, limit: u64, remaining: u64, reset: &str) -> String {
     headers(&[(&names[0], &limit.to_string()), (&names[1], &remaining.to_string()), (&names[2], reset)])
 }
 
+/// The same at the least and at the most.
+fn wants(tokens: u64) -> Tokens {
+    Tokens { surely: tokens, at_most: tokens }
+}
+
 fn answer(headers: &str) -> Answer<'_> {
-    Answer { asked_ms: NOW, now_ms: NOW + 100, tokens: 1_000, headers, refused: None, taken: false }
+    Answer { asked_ms: NOW, now_ms: NOW + 100, tokens: wants(1_000), headers, refused: None, taken: false }
 }
 
 fn lacks(quota: &Quota, tokens: u64, now: u64) -> Option<(Of, u64)> {
@@ -326,11 +335,15 @@ fn of_requests_one_is_wanted_however_many_tokens() {
 #[test]
 fn what_a_call_did_not_use_of_its_tokens_comes_back() {
     let mut quota = Quota::default();
-    quota.hear(&Answer { tokens: 20_000, taken: true, ..answer(&limits("tokens-minute", 30_000, 9_000, "60")) });
+    quota.hear(&Answer {
+        tokens: Tokens { surely: 10_000, at_most: 20_000 },
+        taken: true,
+        ..answer(&limits("tokens-minute", 30_000, 9_000, "60"))
+    });
     assert_eq!(lacks(&quota, 29_000, NOW), None);
     assert!(lacks(&quota, 29_001, NOW).is_some());
     // A call that was refused took none.
-    quota.hear(&Answer { asked_ms: NOW + 1, tokens: 20_000, ..answer(&limits("tokens-minute", 30_000, 9_000, "60")) });
+    quota.hear(&Answer { asked_ms: NOW + 1, tokens: wants(20_000), ..answer(&limits("tokens-minute", 30_000, 9_000, "60")) });
     assert!(lacks(&quota, 9_001, NOW).is_some());
 }
 
@@ -445,7 +458,7 @@ proptest! {
     #[test]
     fn any_headers_are_heard_without_harm(text in "([0-9]{1,3} [0-9.eE+-]{0,24}\n){0,20}", tokens in any::<u64>(), now in any::<u64>(), asked_ms in any::<u64>()) {
         let mut quota = Quota::default();
-        quota.hear(&Answer { asked_ms, now_ms: now, tokens, headers: &text, refused: Some(Of::Tokens), taken: true });
+        quota.hear(&Answer { asked_ms, now_ms: now, tokens: wants(tokens), headers: &text, refused: Some(Of::Tokens), taken: true });
         let _ = quota.lack(tokens, now);
     }
 }
@@ -522,8 +535,8 @@ fn isolates_that_see_a_few_failures_each_open_it_together() {
     let settings = settings();
     let (mut ledger, isolates) = (Gathered::default(), [Health::default(), Health::default()]);
     let exchange = |ledger: &mut Gathered, isolate: &Health, now| {
-        let told = isolate.tell(&settings, now).map(|tidings| ledger.exchange(tidings, &settings, now));
-        told.is_some_and(|heard| (isolate.hear(heard, 0.0, &settings), true).1)
+        let told = isolate.tell(&settings, now).map(|tidings| ledger.exchange(&tidings, Rule::from(&settings), now));
+        told.is_some_and(|heard| (isolate.hear(&heard, 0.0, &settings), true).1)
     };
     for isolate in &isolates {
         assert_eq!(isolate.tell(&settings, NOW), None, "nothing has happened");
@@ -562,8 +575,8 @@ fn quotas_that_others_have_seen_hold_here_too() {
     let (one, two) = (Health::default(), Health::default());
     let spent = limits("tokens-minute", 60_000, 0, "60");
     one.record("m", &report(Seen::Nothing, &spent, NOW), &settings);
-    ledger.exchange(one.tell_all(NOW), &settings, NOW);
-    two.hear(ledger.exchange(two.tell_all(NOW), &settings, NOW), 0.0, &settings);
+    ledger.exchange(&one.tell_all(NOW), Rule::from(&settings), NOW);
+    two.hear(&ledger.exchange(&two.tell_all(NOW), Rule::from(&settings), NOW), 0.0, &settings);
     assert_eq!(two.standing("m", 2_000, NOW), Standing::Exhausted { until_ms: NOW + 2_000 });
 }
 
@@ -573,7 +586,7 @@ fn those_who_hear_of_an_open_breaker_do_not_probe_together() {
     let phase = Phase { since_ms: NOW, until_ms: Some(NOW + 5_000), openings: 1 };
     let from = |jitter| {
         let health = Health::default();
-        health.hear(vec![Tidings { model: "m".to_owned(), phase, ..Tidings::default() }], jitter, &settings);
+        health.hear(&[Tidings { model: "m".to_owned(), phase, ..Tidings::default() }], jitter, &settings);
         health.standing("m", 0, NOW).until_ms().unwrap() - NOW
     };
     assert_eq!((from(0.0), from(0.5), from(1.0)), (5_000, 5_500, 6_000));
@@ -584,14 +597,33 @@ fn the_ledger_holds_a_bounded_number_of_models() {
     let (settings, mut ledger) = (settings(), Gathered::default());
     for number in 0..2_000 {
         let told = Tidings { model: format!("model-{number}"), ..Tidings::default() };
-        assert!(ledger.exchange(vec![told], &settings, NOW).len() <= 257);
+        assert!(ledger.exchange(&[told], Rule::from(&settings), NOW).len() <= 257);
     }
 }
 
 #[test]
-fn tidings_of_an_earlier_version_are_understood() {
-    let told: Tidings = serde_json::from_str(r#"{"model": "m", "phase": {"since_ms": 1}}"#).unwrap();
+fn tidings_of_another_version_are_understood() {
+    let told: Tidings = serde_json::from_str(r#"{"model": "m", "phase": [1, 0, 0], "later": [1]}"#).unwrap();
     assert_eq!(told, Tidings { model: "m".to_owned(), phase: Phase { since_ms: 1, ..Phase::default() }, ..Tidings::default() });
-    let written = serde_json::to_string(&told).unwrap();
-    assert_eq!(serde_json::from_str::<Tidings>(&written).unwrap(), told);
+    // Of limits that are fewer or more, nothing is known.
+    let told = Tidings { buckets: vec![Bucket { as_of_ms: NOW, limit: 9, ..Bucket::default() }], ..told };
+    let health = Health::default();
+    health.hear(&[told], 0.0, &settings());
+    assert!(health.standing("m", 9, NOW).is_usable());
+}
+
+proptest! {
+    #[test]
+    fn what_is_told_is_what_is_heard(quota in any_quota(), since_ms in 0..9_u64, until_ms in proptest::option::of(1..9_u64), openings in 0..9_u32, calls in 0..9_u32) {
+        let counts = Counts { calls, failures: 1, slow: 2 };
+        let told = Tidings { model: "m".to_owned(), counts, phase: Phase { since_ms, until_ms, openings }, buckets: quota.buckets.to_vec(), refusals: quota.refusal.into_iter().collect() };
+        prop_assert_eq!(serde_json::from_str::<Tidings>(&serde_json::to_string(&told).unwrap()).unwrap(), told);
+    }
+
+    #[test]
+    fn the_ledger_judges_by_the_settings_that_it_is_told(settings in any_settings()) {
+        let judged = Settings::from(Rule::from(&settings));
+        prop_assert!((judged.failure_rate - settings.failure_rate).abs() < 2e-6);
+        prop_assert_eq!(Settings { failure_rate: settings.failure_rate, ..judged }, settings);
+    }
 }

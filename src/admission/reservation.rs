@@ -1,6 +1,7 @@
 //! What a call reserves in its tenant's ledger before it is made, and how the ledger's word is said to the caller.
 
 use crate::cloud::chain::Chain;
+use crate::cloud::health::quota::Tokens;
 use crate::cloud::models::{MicroDollars, Resolved};
 use crate::error::Error;
 use crate::ledger::message::{Idempotency, Reserve, Spending, Standing, Word};
@@ -42,11 +43,11 @@ impl Wanted<'_> {
         Usage { prompt_tokens: self.input_tokens, completion_tokens: self.request.output_tokens(model.cap_tokens, most) }
     }
 
-    /// What a model's quota must have left for the call, in tokens. The prompt may have fewer tokens than is reserved for it: a call
-    /// that Cerebras would have taken must not be held back for an estimate.
-    pub fn surely(&self, model: Resolved<'_>) -> u64 {
-        let Usage { prompt_tokens, completion_tokens } = self.usage(model);
-        completion_tokens.saturating_add(prompt_tokens / 2)
+    /// What the call wants of a model's quota. The prompt may have fewer tokens than is reserved for it: a call that Cerebras would have
+    /// taken must not be held back for an estimate.
+    pub fn tokens(&self, model: Resolved<'_>) -> Tokens {
+        let usage = self.usage(model);
+        Tokens { surely: usage.completion_tokens.saturating_add(usage.prompt_tokens / 2), at_most: usage.total() }
     }
 
     /// The reservation: the most that the call can use, and the most that it can cost with any of the models.

@@ -130,7 +130,7 @@ pub async fn answer(gateway: &Gateway, call: &Call, endpoint: Endpoint, tenant: 
             // What was sent before is another model's body.
             rewritten.or_else(|| (asked.id != model.id).then(|| request.root().raw().as_bytes().to_vec()))
         },
-        tokens: &|asked| wanted.surely(asked),
+        tokens: &|asked| wanted.tokens(asked),
         streaming: request.stream(),
         deadline,
     };

@@ -35,7 +35,7 @@ fn shown(model: &str, watch: &Watch, now_ms: u64, settings: &Settings) -> Value 
     let limits: Vec<Value> = limits
         .map(|(bucket, (of, window, window_ms))| {
             json!({
-                "of": of,
+                "of": of.name(),
                 "window": window,
                 "limit": bucket.limit,
                 "left": bucket.left(now_ms, window_ms),

@@ -8,6 +8,7 @@ use crate::boundary::{Answered, Call};
 use crate::cloud::answer;
 use crate::cloud::call::{Question, ask};
 use crate::cloud::deadline::Deadline;
+use crate::cloud::health::quota::Tokens;
 use crate::error::Error;
 use crate::protocol::headers::Lines;
 
@@ -40,7 +41,8 @@ pub async fn answer(
         path.push_str(format);
     }
     let deadline = Deadline::read(config, &call.head)?;
-    let question = Question { method: "GET", target: &path, chain: None, body: &|_| None, tokens: &|_| 0, streaming: false, deadline };
+    let question =
+        Question { method: "GET", target: &path, chain: None, body: &|_| None, tokens: &|_| Tokens::default(), streaming: false, deadline };
     let reply = ask(gateway, config, call, question).await?;
     let mut lines = Lines::default();
     lines.add("content-type", &reply.arrival.content_type);

@@ -4,7 +4,7 @@ use super::attempts::{Attempts, Next, Outcome, Outlook};
 use super::chain::Chain;
 use super::deadline::Deadline;
 use super::health::breaker::Seen;
-use super::health::quota::{self, Of};
+use super::health::quota::{self, Of, Tokens};
 use super::health::{self, Report, Standing};
 use super::models::Resolved;
 use crate::Gateway;
@@ -23,8 +23,8 @@ pub struct Question<'q, 'm> {
     pub chain: Option<Chain<'m>>,
     /// The body for a model; none, which only the first may have, for the caller's own bytes.
     pub body: &'q dyn Fn(Resolved<'m>) -> Option<Vec<u8>>,
-    /// The most tokens that the call surely wants of a model: its quota must hold them.
-    pub tokens: &'q dyn Fn(Resolved<'m>) -> u64,
+    /// How many tokens the call wants of a model.
+    pub tokens: &'q dyn Fn(Resolved<'m>) -> Tokens,
     /// Whether an event stream is wanted.
     pub streaming: bool,
     /// How long it may take.
@@ -86,7 +86,7 @@ pub async fn ask<'m>(gateway: &Gateway, config: &Config, call: &Call, question: 
         asked.record(model, &arrival, seen, jitter);
         let next = if outcome == Outcome::Answer { None } else { asked.next(place, now_ms) };
         let outlook = Outlook {
-            again: asked.standing(model, now_ms) == Standing::Usable,
+            again: outcome == Outcome::Passing && asked.standing(model, now_ms) == Standing::Usable,
             stand_in: next.is_some(),
             left_ms: question.deadline.left_ms(now_ms),
         };
@@ -146,7 +146,7 @@ impl<'m> Asked<'_, '_, 'm> {
     }
 
     fn standing(&self, model: Option<Resolved<'m>>, now_ms: u64) -> Standing {
-        let standing = |model: Resolved<'m>| self.gateway.health.standing(model.id, (self.question.tokens)(model), now_ms);
+        let standing = |model: Resolved<'m>| self.gateway.health.standing(model.id, (self.question.tokens)(model).surely, now_ms);
         Self::watched(model).map_or(Standing::Usable, standing)
     }
 
@@ -159,7 +159,7 @@ impl<'m> Asked<'_, '_, 'm> {
             Some(place) => Ok((place, health::told(chain.models().zip(standings()).take(place), now_ms))),
             None => {
                 let lacks = chain.models().filter_map(|model| {
-                    let lack = self.gateway.health.lack(model.id, (self.question.tokens)(model), now_ms)?;
+                    let lack = self.gateway.health.lack(model.id, (self.question.tokens)(model).surely, now_ms)?;
                     Some((model.id, lack))
                 });
                 let soonest = lacks.min_by_key(|(_, lack)| lack.until_ms);

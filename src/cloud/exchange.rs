@@ -1,7 +1,7 @@
 //! What isolates tell each other of the models: told to the gateway's own ledger once an answer has gone out, and heard from it.
 
 use super::health::Settings;
-use super::health::shared::Tidings;
+use super::health::shared::{Rule, Tidings};
 use crate::Gateway;
 use crate::admission::OWN_LEDGER;
 use crate::boundary::Call;
@@ -27,10 +27,10 @@ impl Gateway {
 
     /// A failure is the operator's to know, and changes nothing for a caller.
     async fn exchange(&self, call: &Call, settings: Settings, tidings: Vec<Tidings>) {
-        match call.ledger::<Vec<Tidings>>(OWN_LEDGER, None, &Message::Health { settings, tidings }, Vec::new()).await {
+        match call.ledger::<Vec<Tidings>>(OWN_LEDGER, None, &Message::Health { rule: Rule::from(&settings), tidings }, Vec::new()).await {
             Ok((heard, _)) => {
                 let jitter = if heard.iter().any(|tidings| tidings.phase.until_ms.is_some()) { call.random() } else { 0.0 };
-                self.health.hear(heard, jitter, &settings);
+                self.health.hear(&heard, jitter, &settings);
             }
             Err(_) => call.log_failure("ledger", "health: not exchanged"),
         }

@@ -8,9 +8,8 @@ pub mod quota;
 pub mod shared;
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use breaker::{Breaker, Counts, Passage, Seen};
 use quota::{Answer, Lack, Of, Quota};
@@ -19,8 +18,7 @@ use super::models::Resolved;
 use crate::error::Error;
 
 /// What an operator can set of it.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Settings {
     /// Whether models that fail are left alone.
     pub breakers: bool,
@@ -62,31 +60,40 @@ impl Default for Settings {
 const LONGEST_MS: u32 = 86_400_000;
 
 impl Settings {
-    /// Checks what types do not.
+    /// Reads a table. What is left out keeps its default.
     ///
     /// # Errors
-    /// Which field must be what.
-    pub fn check(self) -> Result<Self, String> {
-        let spans = [
-            ("window_ms", self.window_ms),
-            ("slow_ms", self.slow_ms),
-            ("open_ms", self.open_ms),
-            ("longest_open_ms", self.longest_open_ms),
-            ("share_ms", self.share_ms),
-        ];
-        if let Some((name, _)) = spans.iter().find(|(_, ms)| !(1..=LONGEST_MS).contains(ms)) {
-            return Err(format!("`{name}` must be 1 to {LONGEST_MS} ms"));
+    /// Which field must be what; one that is not known is not named, for it may be anything.
+    pub fn read(mut table: Map<String, Value>) -> Result<Self, String> {
+        let mut settings = Self::default();
+        for (name, flag) in [("breakers", &mut settings.breakers), ("quotas", &mut settings.quotas)] {
+            match table.remove(name) {
+                None => {}
+                Some(Value::Bool(given)) => *flag = given,
+                Some(_) => return Err(format!("`{name}` must be true or false")),
+            }
         }
-        if self.least_calls < 2 {
-            return Err("`least_calls` must be 2 or more: one call tells nothing".to_owned());
+        for (name, number, least, most) in [
+            ("window_ms", &mut settings.window_ms, 1, LONGEST_MS),
+            ("slow_ms", &mut settings.slow_ms, 1, LONGEST_MS),
+            ("open_ms", &mut settings.open_ms, 1, LONGEST_MS),
+            ("longest_open_ms", &mut settings.longest_open_ms, 1, LONGEST_MS),
+            ("share_ms", &mut settings.share_ms, 1, LONGEST_MS),
+            // One call tells nothing.
+            ("least_calls", &mut settings.least_calls, 2, u32::MAX),
+        ] {
+            let Some(given) = table.remove(name) else { continue };
+            let given = given.as_u64().and_then(|given| u32::try_from(given).ok()).filter(|given| (least..=most).contains(given));
+            *number = given.ok_or_else(|| format!("`{name}` must be a whole number from {least} to {most}"))?;
         }
-        if !(self.failure_rate > 0.0 && self.failure_rate <= 1.0) {
-            return Err("`failure_rate` must be more than 0, and 1 at the most".to_owned());
+        if let Some(given) = table.remove("failure_rate") {
+            let given = given.as_f64().filter(|rate| *rate > 0.0 && *rate <= 1.0);
+            settings.failure_rate = given.ok_or("`failure_rate` must be more than 0, and 1 at the most")?;
         }
-        if self.longest_open_ms < self.open_ms {
+        if settings.longest_open_ms < settings.open_ms {
             return Err("`longest_open_ms` must not be less than `open_ms`".to_owned());
         }
-        Ok(self)
+        if table.is_empty() { Ok(settings) } else { Err("it has a field that is not known; docs/reliability.md lists them all".to_owned()) }
     }
 }
 
@@ -206,6 +213,27 @@ impl Watch {
     }
 }
 
+/// What is known of some models: few, so they are looked through.
+#[derive(Debug, Default)]
+struct Watches(Vec<(String, Watch)>);
+
+impl Watches {
+    fn get(&self, model: &str) -> Option<&Watch> {
+        self.0.iter().find(|(id, _)| id == model).map(|(_, watch)| watch)
+    }
+
+    fn get_mut(&mut self, model: &str) -> Option<&mut Watch> {
+        self.0.iter_mut().find(|(id, _)| id == model).map(|(_, watch)| watch)
+    }
+
+    /// What a model that was not known before is known from now on by.
+    fn add(&mut self, model: &str) {
+        if self.get(model).is_none() {
+            self.0.push((model.to_owned(), Watch::default()));
+        }
+    }
+}
+
 /// What became of an attempt.
 #[derive(Clone, Copy, Debug)]
 pub struct Report<'a> {
@@ -220,7 +248,7 @@ pub struct Report<'a> {
 /// What an isolate knows of the models of the table. Others are not watched: a caller may name any.
 #[derive(Debug, Default)]
 pub struct Health {
-    models: RefCell<BTreeMap<String, Watch>>,
+    models: RefCell<Watches>,
     /// When others were last told, in ms since 1970.
     told_ms: Cell<u64>,
     /// Whether there is something to tell, and whether that is urgent.
@@ -249,10 +277,8 @@ impl Health {
     /// Records what became of an attempt with a model of the table.
     pub fn record(&self, model: &str, report: &Report<'_>, settings: &Settings) {
         let mut models = self.models.borrow_mut();
-        let watch = match models.get_mut(model) {
-            Some(watch) => watch,
-            None => models.entry(model.to_owned()).or_default(),
-        };
+        models.add(model);
+        let Some(watch) = models.get_mut(model) else { return };
         let Report { seen, answer, jitter } = report;
         if settings.breakers {
             watch.untold.add(Counts::one(*seen));

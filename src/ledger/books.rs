@@ -236,7 +236,7 @@ impl<S: Storage> Books<S> {
             }
             Message::Register { tenant, region } => self.register(&tenant, region)?.to_string(),
             Message::Tenants => self.tenants()?.to_string(),
-            Message::Health { settings, tidings } => serde_json::to_string(&self.health.exchange(tidings, &settings, self.now_ms))?,
+            Message::Health { rule, tidings } => serde_json::to_string(&self.health.exchange(&tidings, rule, self.now_ms))?,
             Message::Export { user } => self.export(&user)?.to_string(),
             Message::EraseUser { user, who } => self.erase_user(&user, who)?.to_string(),
             Message::EraseTenant { who } => self.erase_tenant(who)?.to_string(),

@@ -5,8 +5,7 @@ use serde_json::Value;
 
 use super::terms::Terms;
 use crate::admission::record::{KeyRecord, TenantRecord};
-use crate::cloud::health::Settings;
-use crate::cloud::health::shared::Tidings;
+use crate::cloud::health::shared::{Rule, Tidings};
 use crate::cloud::models::MicroDollars;
 use crate::protocol::usage::Usage;
 
@@ -67,7 +66,7 @@ pub enum Message {
     /// What an isolate has seen of the models, for the gateway's own ledger. The reply is what all have seen; nothing of it is written.
     Health {
         /// By what it judges.
-        settings: Settings,
+        rule: Rule,
         /// What it has seen.
         tidings: Vec<Tidings>,
     },

@@ -28,7 +28,7 @@ pub enum Seen {
 
 /// Calls, counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(from = "[u32; 3]", into = "[u32; 3]")]
 pub struct Counts {
     /// All that tell something.
     pub calls: u32,
@@ -70,7 +70,7 @@ impl Counts {
 /// Whether a breaker is open, since when, and for how long. Of two, the later holds: so isolates agree in whatever order they hear
 /// of them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(from = "[u64; 3]", into = "[u64; 3]")]
 pub struct Phase {
     /// Since when, in ms since 1970.
     pub since_ms: u64,
@@ -78,6 +78,32 @@ pub struct Phase {
     pub until_ms: Option<u64>,
     /// How often it has opened in a row.
     pub openings: u32,
+}
+
+// Rows of numbers on their way: they are short, and so is the code that reads them.
+impl From<[u32; 3]> for Counts {
+    fn from([calls, failures, slow]: [u32; 3]) -> Self {
+        Self { calls, failures, slow }
+    }
+}
+
+impl From<Counts> for [u32; 3] {
+    fn from(Counts { calls, failures, slow }: Counts) -> Self {
+        [calls, failures, slow]
+    }
+}
+
+impl From<[u64; 3]> for Phase {
+    fn from([since_ms, until_ms, openings]: [u64; 3]) -> Self {
+        let openings = u32::try_from(openings).unwrap_or(u32::MAX);
+        Self { since_ms, until_ms: Some(until_ms).filter(|until_ms| *until_ms != 0), openings }
+    }
+}
+
+impl From<Phase> for [u64; 3] {
+    fn from(Phase { since_ms, until_ms, openings }: Phase) -> Self {
+        [since_ms, until_ms.unwrap_or_default(), openings.into()]
+    }
 }
 
 /// What a breaker says to a call.

@@ -16,8 +16,7 @@ const LIMITS: usize = 4;
 const BUCKETS: usize = 6;
 
 /// What a limit counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Of {
     /// Calls.
     Requests,
@@ -28,6 +27,15 @@ pub enum Of {
 }
 
 impl Of {
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Requests => "requests",
+            Self::Tokens => "tokens",
+            Self::Queue => "queue",
+        }
+    }
+
     /// What a 429 says was lacking: by its code, and requests when it has none.
     pub fn refused(body: &[u8]) -> Self {
         let says = |code: &str| body.windows(code.len()).any(|part| part == code.as_bytes());
@@ -53,6 +61,7 @@ pub const KINDS: [(Of, &str, u64); BUCKETS] = [
 
 /// What was said of a limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "[u64; 4]", into = "[u64; 4]")]
 pub struct Bucket {
     /// When, in ms since 1970; 0 when nothing was said.
     pub as_of_ms: u64,
@@ -94,6 +103,7 @@ impl Bucket {
 
 /// A 429 that no bucket explains, and that said when to come back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(from = "[u64; 4]", into = "[u64; 4]")]
 pub struct Refusal {
     /// When, in ms since 1970.
     pub as_of_ms: u64,
@@ -103,6 +113,41 @@ pub struct Refusal {
     pub of: Of,
     /// It holds for calls that want as many tokens.
     pub tokens: u64,
+}
+
+// Rows of numbers on their way, as in `breaker`.
+impl From<[u64; 4]> for Bucket {
+    fn from([as_of_ms, limit, remaining, reset_ms]: [u64; 4]) -> Self {
+        Self { as_of_ms, limit, remaining, reset_ms }
+    }
+}
+
+impl From<Bucket> for [u64; 4] {
+    fn from(Bucket { as_of_ms, limit, remaining, reset_ms }: Bucket) -> Self {
+        [as_of_ms, limit, remaining, reset_ms]
+    }
+}
+
+impl From<[u64; 4]> for Refusal {
+    fn from([as_of_ms, until_ms, of, tokens]: [u64; 4]) -> Self {
+        let of = match of {
+            0 => Of::Requests,
+            1 => Of::Tokens,
+            _ => Of::Queue,
+        };
+        Self { as_of_ms, until_ms, of, tokens }
+    }
+}
+
+impl From<Refusal> for [u64; 4] {
+    fn from(Refusal { as_of_ms, until_ms, of, tokens }: Refusal) -> Self {
+        let of = match of {
+            Of::Requests => 0,
+            Of::Tokens => 1,
+            Of::Queue => 2,
+        };
+        [as_of_ms, until_ms, of, tokens]
+    }
 }
 
 /// What is lacking for a call.
@@ -115,14 +160,21 @@ pub struct Lack {
 }
 
 /// What is known of a model's limits.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Quota {
     /// In the order of [`KINDS`].
     pub buckets: [Bucket; BUCKETS],
     /// The last refusal.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub refusal: Option<Refusal>,
+}
+
+/// How many tokens a call wants.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tokens {
+    /// At the least: what a bucket must have for it.
+    pub surely: u64,
+    /// At the most: what may be taken out of a bucket until it has ended.
+    pub at_most: u64,
 }
 
 /// A call and its answer, as far as limits go.
@@ -132,8 +184,8 @@ pub struct Answer<'a> {
     pub asked_ms: u64,
     /// When it came, in ms since 1970.
     pub now_ms: u64,
-    /// How many tokens the call wanted at the most.
-    pub tokens: u64,
+    /// What the call wanted.
+    pub tokens: Tokens,
     /// The passing headers that came along, a line each: the place in `PASSING_DOWN`, a space, the value.
     pub headers: &'a str,
     /// What a 429 says was lacking; none for every other status, or when that is the caller's own affair.
@@ -183,7 +235,7 @@ impl Quota {
         for ((bucket, told), (of, ..)) in self.buckets.iter_mut().zip(told).zip(KINDS) {
             let Told { limit: Some(limit), remaining: Some(remaining), reset: Some(reset) } = told else { continue };
             // What was reserved for this call and not used is given back when it has ended, which is now.
-            let back = if answer.taken && of == Of::Tokens { answer.tokens } else { 0 };
+            let back = if answer.taken && of == Of::Tokens { answer.tokens.at_most } else { 0 };
             let heard = Bucket {
                 as_of_ms: answer.asked_ms,
                 limit,
@@ -195,10 +247,10 @@ impl Quota {
             }
         }
         if let (Some(of), Some(after_ms)) = (answer.refused, after_ms)
-            && self.lack(answer.tokens, answer.now_ms).is_none()
+            && self.lack(answer.tokens.surely, answer.now_ms).is_none()
         {
             let until_ms = answer.now_ms.saturating_add(after_ms.min(LONGEST_REFUSAL_MS));
-            let tokens = if of == Of::Tokens { answer.tokens } else { 0 };
+            let tokens = if of == Of::Tokens { answer.tokens.surely } else { 0 };
             self.refusal = self.refusal.max(Some(Refusal { as_of_ms: answer.asked_ms, until_ms, of, tokens }));
         }
     }

@@ -4,18 +4,18 @@
 //! same. Calls are added up, so that many isolates with a few failures each see a model that fails; each is told once at the most: a
 //! message that is lost takes its counts with it.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
 use super::breaker::{Counts, Phase};
-use super::quota::Quota;
-use super::{Health, Settings, Watch};
+use super::quota::{Bucket, Quota, Refusal};
+use super::{Health, Settings, Watch, Watches};
 
 /// Until an isolate tells urgent news again, in ms: under a storm of refusals each has some.
 const URGENT_MS: u64 = 1_000;
 /// The most models that the ledger holds before it lets all go.
 const MOST_MODELS: usize = 256;
+/// A share in whole numbers: as many parts.
+const PARTS: f64 = 1_000_000.0;
 
 /// What is told of a model.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,33 +27,65 @@ pub struct Tidings {
     pub counts: Counts,
     /// Its breaker's phase.
     pub phase: Phase,
-    /// Its quota.
-    pub quota: Quota,
+    /// Its quota's buckets, all six or none.
+    pub buckets: Vec<Bucket>,
+    /// Its quota's last refusal, or none.
+    pub refusals: Vec<Refusal>,
+}
+
+impl Tidings {
+    fn of(model: &str, counts: Counts, watch: &Watch) -> Self {
+        let Quota { buckets, refusal } = &watch.quota;
+        let phase = watch.breaker.phase();
+        Self { model: model.to_owned(), counts, phase, buckets: buckets.to_vec(), refusals: refusal.iter().copied().collect() }
+    }
+
+    fn quota(&self) -> Quota {
+        Quota { buckets: self.buckets.as_slice().try_into().unwrap_or_default(), refusal: self.refusals.first().copied() }
+    }
+}
+
+/// By what the ledger judges: it has no configuration of its own. `window_ms`, `least_calls`, `failure_rate` in millionths, `slow_ms`,
+/// `open_ms` and `longest_open_ms`.
+pub type Rule = [u32; 6];
+
+impl From<&Settings> for Rule {
+    fn from(settings: &Settings) -> Self {
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to a million")]
+        let rate = (settings.failure_rate * PARTS) as u32;
+        let Settings { window_ms, least_calls, slow_ms, open_ms, longest_open_ms, .. } = *settings;
+        [window_ms, least_calls, rate, slow_ms, open_ms, longest_open_ms]
+    }
+}
+
+impl From<Rule> for Settings {
+    fn from([window_ms, least_calls, rate, slow_ms, open_ms, longest_open_ms]: Rule) -> Self {
+        let failure_rate = f64::from(rate) / PARTS;
+        Self { window_ms, least_calls, failure_rate, slow_ms, open_ms, longest_open_ms, ..Self::default() }
+    }
 }
 
 /// What the ledger has gathered.
 #[derive(Debug, Default)]
-pub struct Gathered(BTreeMap<String, Watch>);
+pub struct Gathered(Watches);
 
 impl Gathered {
     /// Hears what an isolate tells, at a time in ms since 1970, and tells what all have seen of every model.
-    pub fn exchange(&mut self, tidings: Vec<Tidings>, settings: &Settings, now_ms: u64) -> Vec<Tidings> {
-        if self.0.len() > MOST_MODELS {
-            self.0.clear();
+    pub fn exchange(&mut self, tidings: &[Tidings], rule: Rule, now_ms: u64) -> Vec<Tidings> {
+        let settings = Settings::from(rule);
+        let Watches(models) = &mut self.0;
+        if models.len() > MOST_MODELS {
+            models.clear();
         }
-        for Tidings { model, counts, phase, quota } in tidings {
-            let watch = self.0.entry(model).or_default();
-            watch.breaker.adopt(phase, 0.0, settings);
-            watch.breaker.count(counts, now_ms, 0.0, settings);
-            watch.quota.merge(&quota);
+        for told in tidings {
+            self.0.add(&told.model);
+            let Some(watch) = self.0.get_mut(&told.model) else { continue };
+            watch.breaker.adopt(told.phase, 0.0, &settings);
+            watch.breaker.count(told.counts, now_ms, 0.0, &settings);
+            watch.quota.merge(&told.quota());
         }
-        let told = self.0.iter().map(|(model, watch)| Tidings {
-            model: model.clone(),
-            counts: Counts::default(),
-            phase: watch.breaker.phase(),
-            quota: watch.quota.clone(),
-        });
-        told.collect()
+        let Watches(models) = &self.0;
+        models.iter().map(|(model, watch)| Tidings::of(model, Counts::default(), watch)).collect()
     }
 }
 
@@ -73,26 +105,25 @@ impl Health {
         self.told_ms.set(now_ms);
         self.untold.set(false);
         self.urgent.set(false);
-        let mut models = self.models.borrow_mut();
-        let tidings = models.iter_mut().map(|(model, watch)| Tidings {
-            model: model.clone(),
-            counts: std::mem::take(&mut watch.untold),
-            phase: watch.breaker.phase(),
-            quota: watch.quota.clone(),
-        });
-        tidings.collect()
+        let Watches(models) = &mut *self.models.borrow_mut();
+        let tell = |(model, watch): &mut (String, Watch)| {
+            let counts = std::mem::take(&mut watch.untold);
+            Tidings::of(model, counts, watch)
+        };
+        models.iter_mut().map(tell).collect()
     }
 
     /// Hears what others have seen. `jitter` is a random number in 0..1.
-    pub fn hear(&self, tidings: Vec<Tidings>, jitter: f64, settings: &Settings) {
+    pub fn hear(&self, tidings: &[Tidings], jitter: f64, settings: &Settings) {
         let mut models = self.models.borrow_mut();
-        for Tidings { model, phase, quota, .. } in tidings {
-            let watch = models.entry(model).or_default();
+        for told in tidings {
+            models.add(&told.model);
+            let Some(watch) = models.get_mut(&told.model) else { continue };
             if settings.breakers {
-                watch.breaker.adopt(phase, jitter, settings);
+                watch.breaker.adopt(told.phase, jitter, settings);
             }
             if settings.quotas {
-                watch.quota.merge(&quota);
+                watch.quota.merge(&told.quota());
             }
         }
     }
