@@ -409,6 +409,24 @@ describe("isolates", () => {
     await eventually(async () => (await ask("hi")).model === SECOND, "it hears of it with what it tells next");
   });
 
+  test("share what they see: what one has found broken, the other does not ask", async () => {
+    await start({ twin: true }, { share_ms: 1 });
+    const { twin } = edge;
+    const asked = (at, content) => post(at, chat(content, { max_completion_tokens: 50 })).then(async (response) => {
+      await response.text();
+      return response.headers.get("x-maya-model");
+    });
+    assert.equal(await asked(twin, "hi"), FIRST);
+    await open();
+    await eventually(async () => (await asked(twin, "hi")) === SECOND, "the other has heard of it");
+    const { data } = await (await administer(twin, "GET", "/admin/health")).json();
+    assert.deepEqual([data[0].model, data[0].state, data[0].openings], [FIRST, "open", 1]);
+    // And of its end: each of them probes, and what one finds the other need not.
+    await passes(edge, 6_000);
+    for (const _ of [1, 2]) assert.equal(await asked(edge, "hi"), FIRST);
+    await eventually(async () => (await asked(twin, "hi")) === FIRST, "it is well again");
+  });
+
   test("hear of quotas that others have used up", async () => {
     await start({}, { share_ms: 1 });
     const now = Date.now();
@@ -433,9 +451,9 @@ describe("isolates", () => {
 
   test("answer as well when what they tell cannot be told", async () => {
     await start({ ledger: "broken", vars: { LEDGER_FAILURE: "allow" } }, { share_ms: 1 });
-    for (const _ of [1, 2]) assert.equal((await ask("hi")).status, 200);
+    for (const _ of [1, 2]) assert.equal((await ask("Zanzibar")).status, 200);
     await eventually(() => edge.logs.some((line) => line.includes("health: not exchanged")), "the operator is told");
-    assert.ok(!edge.logs.join("\n").includes("hi"), "and nothing of a prompt");
+    assert.ok(!edge.logs.join("\n").includes("Zanzibar"), "and nothing of a prompt");
   });
 });
 
