@@ -11,6 +11,7 @@
     reason = "tests may"
 )]
 
+use maya_edge::boundary::{Arrival, Failure};
 use maya_edge::cloud::health::breaker::{Breaker, Counts, Passage, Phase, Seen, wait_ms};
 use maya_edge::cloud::health::quota::{Answer, Bucket, Of, Quota, Refusal, Tokens};
 use maya_edge::cloud::health::shared::{Gathered, Rule, Tidings};
@@ -61,6 +62,47 @@ fn after(course: &[(Seen, u64, u64)], settings: &Settings) -> (Breaker, u64) {
 
 fn calls(breaker: &mut Breaker, seen: Seen, count: usize, now: u64, settings: &Settings) -> bool {
     (0..count).any(|_| breaker.record(seen, now, now, 0.0, settings))
+}
+
+// What an attempt tells
+
+fn arrival(failure: Option<Failure>, status: u16, elapsed_ms: u32, bytes: usize) -> Arrival {
+    let text = String::new;
+    Arrival {
+        failure,
+        elapsed_ms,
+        now_ms: NOW,
+        is_stream: false,
+        status,
+        content_type: text(),
+        request_id: text(),
+        passing: text(),
+        body: vec![b' '; bytes],
+    }
+}
+
+#[test]
+fn an_attempt_tells_of_the_model_what_is_not_its_callers_doing() {
+    let settings = Settings { slow_ms: 1_000, ..settings() };
+    let seen = |failure, status, elapsed_ms, bytes, streaming| Seen::of(&arrival(failure, status, elapsed_ms, bytes), streaming, &settings);
+    for status in 100..600 {
+        let expected = match status {
+            ..300 => Seen::Answered,
+            300..500 => Seen::Nothing,
+            _ => Seen::Failed,
+        };
+        assert_eq!(seen(None, status, 999, 0, false), expected, "{status}");
+    }
+    assert_eq!(seen(Some(Failure::Lost), 0, 1, 0, false), Seen::Failed);
+    assert_eq!(seen(Some(Failure::FirstByteLate), 0, 1, 0, true), Seen::Failed);
+    assert_eq!((seen(None, 200, 999, 0, true), seen(None, 200, 1_000, 0, true)), (Seen::Answered, Seen::Slow));
+    // Whole answers have the time in which their text is written.
+    assert_eq!((seen(None, 200, 5_999, 10_000, false), seen(None, 200, 6_000, 10_000, false)), (Seen::Answered, Seen::Slow));
+    for impatient in [Failure::TotalLate, Failure::Gone] {
+        assert_eq!(seen(Some(impatient), 0, 999, 0, true), Seen::Nothing);
+        assert_eq!(seen(Some(impatient), 0, 1_000, 0, true), Seen::Slow, "that long, a stream should have begun");
+        assert_eq!(seen(Some(impatient), 0, 100_000, 0, false), Seen::Nothing, "nobody knows how long the answer is");
+    }
 }
 
 // Breakers

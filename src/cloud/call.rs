@@ -8,7 +8,7 @@ use super::health::quota::{self, Of, Tokens};
 use super::health::{self, Report, Standing};
 use super::models::Resolved;
 use crate::Gateway;
-use crate::boundary::{Arrival, Attempt, Call, Failure, Head, ReadHeader};
+use crate::boundary::{Arrival, Attempt, Call, Head, ReadHeader};
 use crate::config::Config;
 use crate::error::Error;
 use crate::protocol::headers::{Lines, USER_AGENT, well_formed_traceparent};
@@ -81,7 +81,7 @@ pub async fn ask<'m>(gateway: &Gateway, config: &Config, call: &Call, question: 
         now_ms = arrival.now_ms;
         elapsed_ms = elapsed_ms.saturating_add(arrival.elapsed_ms);
         let outcome = arrival.failure.map_or_else(|| Outcome::of_status(arrival.status), Outcome::of_failure);
-        let seen = asked.seen(&arrival);
+        let seen = Seen::of(&arrival, question.streaming, &config.health);
         let jitter = if outcome == Outcome::Passing || matches!(seen, Seen::Failed | Seen::Slow) { call.random() } else { 0.0 };
         asked.record(model, &arrival, seen, jitter);
         let next = if outcome == Outcome::Answer { None } else { asked.next(place, now_ms) };
@@ -181,23 +181,6 @@ impl<'m> Asked<'_, '_, 'm> {
         }
     }
 
-    /// What an attempt tells of the model.
-    fn seen(&self, arrival: &Arrival) -> Seen {
-        let slow_ms = u64::from(self.config.health.slow_ms);
-        let elapsed_ms = u64::from(arrival.elapsed_ms);
-        match (arrival.failure, arrival.status) {
-            (Some(Failure::Lost | Failure::FirstByteLate), _) | (None, 500..) => Seen::Failed,
-            // How long the caller waits is its own affair, until it has waited longer than is usual.
-            (Some(Failure::TotalLate | Failure::Gone), _) if self.question.streaming && elapsed_ms >= slow_ms => Seen::Slow,
-            (None, ..300) => {
-                // A whole answer comes in one piece: the time in which its text is written is not waiting.
-                let writing_ms = u64::try_from(arrival.body.len()).unwrap_or(u64::MAX) / SLOWEST_BYTES_PER_MS;
-                if elapsed_ms >= slow_ms.saturating_add(writing_ms) { Seen::Slow } else { Seen::Answered }
-            }
-            _ => Seen::Nothing,
-        }
-    }
-
     fn record(&self, model: Option<Resolved<'m>>, arrival: &Arrival, seen: Seen, jitter: f64) {
         let Some(model) = Self::watched(model) else { return };
         let impatient = || self.call.head.header(ReadHeader::QueueThreshold).is_some();
@@ -213,9 +196,6 @@ impl<'m> Asked<'_, '_, 'm> {
         self.gateway.health.record(model.id, &Report { seen, answer, jitter }, &self.config.health);
     }
 }
-
-/// At which pace a model that is well writes at the least, in bytes a ms: some 500 tokens a second.
-const SLOWEST_BYTES_PER_MS: u64 = 2;
 
 /// What every request upstream carries: the gateway's own name and key.
 pub fn identity(config: &Config) -> Lines {

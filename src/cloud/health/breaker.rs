@@ -3,7 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::Settings;
+use crate::boundary::{Arrival, Failure};
 
+/// At which pace a model that is well writes at the least, in bytes a ms: some 500 tokens a second.
+const SLOWEST_BYTES_PER_MS: u64 = 2;
 /// Into how many slots a window is cut.
 const SLOTS: usize = 6;
 /// How many calls must succeed before an open breaker closes.
@@ -24,6 +27,25 @@ pub enum Seen {
     Failed,
     /// It tells nothing: the request was wrong, a quota was spent, or the caller did not wait.
     Nothing,
+}
+
+impl Seen {
+    /// What an attempt tells of its model.
+    pub fn of(arrival: &Arrival, streaming: bool, settings: &Settings) -> Self {
+        let slow_ms = u64::from(settings.slow_ms);
+        let elapsed_ms = u64::from(arrival.elapsed_ms);
+        match (arrival.failure, arrival.status) {
+            (Some(Failure::Lost | Failure::FirstByteLate), _) | (None, 500..) => Self::Failed,
+            // How long a caller waits is its own affair, until it has waited longer for a first byte than is usual.
+            (Some(Failure::TotalLate | Failure::Gone), _) if streaming && elapsed_ms >= slow_ms => Self::Slow,
+            (None, ..300) => {
+                // A whole answer comes in one piece: the time in which its text is written is not waiting.
+                let writing_ms = u64::try_from(arrival.body.len()).unwrap_or(u64::MAX) / SLOWEST_BYTES_PER_MS;
+                if elapsed_ms >= slow_ms.saturating_add(writing_ms) { Self::Slow } else { Self::Answered }
+            }
+            _ => Self::Nothing,
+        }
+    }
 }
 
 /// Calls, counted.
