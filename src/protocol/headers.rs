@@ -16,7 +16,7 @@ x-ratelimit-reset-tokens-day";
 pub const READ_DOWN: [&str; 2] = ["content-type", "x-request-id"];
 
 /// The upstream's headers that go to the caller under their own names. A list of what may pass, not of what may not: cookies, the
-/// server's name and whatever comes tomorrow stay behind.
+/// server's name and whatever comes tomorrow stay behind. `cloud/health/quota.rs` knows those of rate limits by their places.
 pub const PASSING_DOWN: [&str; 22] = [
     "inference-id",
     "retry-after",
