@@ -10,12 +10,13 @@ use sha2::{Digest, Sha256};
 
 use crate::admission::keys::{GatewayKey, KeyDigest, hex};
 use crate::admission::secrets::{EdgeSecret, SHORTEST_SECRET};
+use crate::cloud::health::Settings;
 use crate::cloud::models::{Model, Models};
 use crate::cloud::route::Routing;
 use crate::error::Error;
 
 /// The variables that the gateway reads.
-pub const NAMES: [&str; 17] = [
+pub const NAMES: [&str; 18] = [
     "CEREBRAS_API_KEY",
     "ADMIN_SECRET",
     "EDGE_SECRET",
@@ -29,6 +30,7 @@ pub const NAMES: [&str; 17] = [
     "MAX_COMPLETION_TOKENS",
     "FIRST_BYTE_MS",
     "TOTAL_MS",
+    "HEALTH",
     "CACHE_MODE",
     "CACHE_TTL_SECONDS",
     "POLICY_VERSION",
@@ -96,6 +98,8 @@ pub struct Config {
     pub first_byte_ms: u32,
     /// How long a request may take in all, in ms.
     pub total_ms: u32,
+    /// When a model that fails, or has no quota left, is left alone.
+    pub health: Settings,
     /// Which requests the cache answers.
     pub cache_mode: CacheMode,
     /// How long an answer is kept, in seconds.
@@ -151,8 +155,10 @@ impl Config {
         if !(SHORTEST_TTL..=LONGEST_TTL).contains(&cache_ttl) {
             return Err(wrong("CACHE_TTL_SECONDS", &format!("{cache_ttl} is outside of {SHORTEST_TTL} to {LONGEST_TTL} seconds")));
         }
+        let health = Settings::read(vars.take("HEALTH")?.unwrap_or_default()).map_err(|reason| wrong("HEALTH", &reason))?;
         Ok(Self {
             base_url,
+            health,
             admin_secret: admin_secret.as_deref().map(KeyDigest::of),
             edge_secret: match vars.secret("EDGE_SECRET")? {
                 None if local => EdgeSecret::new(LOCAL_EDGE_SECRET.to_owned()),

@@ -118,6 +118,12 @@ pub mod upstream {
         )
     }
 
+    /// A deadline of the caller's own.
+    pub fn deadline(after_ms: u32) -> Error {
+        let message = format!("The answer did not come within the {after_ms} ms of `x-maya-deadline-ms`. Allow more, or ask for less.");
+        Error::new(504, "deadline_exceeded", message).about("x-maya-deadline-ms").final_word()
+    }
+
     /// A deadline of the gateway's own.
     pub fn timeout(before_first_byte: bool, after_ms: u32) -> Error {
         let what = if before_first_byte { "did not begin to answer" } else { "did not finish its answer" };

@@ -42,6 +42,7 @@ use worker as _;
 
 use admission::Acquaintances;
 use boundary::{Call, JsCall, task};
+use cloud::health::Health;
 use config::Config;
 use error::Error;
 use ledger::message::{Event, Note};
@@ -62,6 +63,8 @@ pub struct Surroundings {
     pub own_intents: understanding::own::Remembered,
     /// What no ledger has heard yet.
     pub outbox: Outbox,
+    /// How the models are.
+    pub health: Health,
     /// Names reservations: no other isolate has the first half, and the second counts.
     lease: RefCell<(String, u64)>,
 }
@@ -99,6 +102,7 @@ impl Gateway {
             known: Acquaintances::default(),
             own_intents: Default::default(),
             outbox: Outbox::default(),
+            health: Health::default(),
             lease,
         }));
         // The ledger tells whether it is another than the last that it has heard of.

@@ -465,6 +465,8 @@ fn paths_of_administration_lead_where_they_should() {
     assert_eq!(of("/admin/keys/"), Some(Resource::Keys(KeyTarget::All)));
     assert_eq!(of("/admin/keys/acme.00"), Some(Resource::Keys(KeyTarget::One("acme.00".to_owned()))));
     assert_eq!(of("/admin/keys/acme.00/rotate"), Some(Resource::Keys(KeyTarget::Rotation("acme.00".to_owned()))));
+    assert_eq!(of("/admin/health"), Some(Resource::ModelHealth));
+    assert_eq!(of("/admin/health/gpt-oss-120b"), None);
     assert_eq!(of("/admin/tenants/acme/data"), Some(Resource::Tenants(TenantTarget::Data("acme".to_owned()))));
     assert_eq!(of("/.well-known/jwks.json"), Some(Resource::Proofs));
     for path in ["/v1/usage", "/usage", "/t/acme/v1/usage", "/v1/v1/usage/"] {

@@ -650,8 +650,8 @@ fn a_preflight_grants_what_the_gateway_reads_and_what_sdks_send_and_nothing_else
     assert!(lines.text().contains("\nvary: Origin"));
     assert!(!lines.text().contains("credentials"));
     let asked = "Authorization, cookie,x-evil,traceparent,tracestate,idempotency-key,x-request-id,cf-aig-cache-ttl,queue_threshold,\
-                 x-cerebras-version-patch,x-forwarded-for,x-stainless-\u{e9},,cache-control,host";
-    let expected = "Authorization,traceparent,tracestate,idempotency-key,x-request-id,cf-aig-cache-ttl,queue_threshold,x-cerebras-version-patch,cache-control";
+                 x-maya-deadline-ms,x-maya-other,x-cerebras-version-patch,x-forwarded-for,x-stainless-\u{e9},,cache-control,host";
+    let expected = "Authorization,traceparent,tracestate,idempotency-key,x-request-id,cf-aig-cache-ttl,queue_threshold,x-maya-deadline-ms,x-cerebras-version-patch,cache-control";
     assert_eq!(granted(asked).0.as_deref(), Some(expected));
     for asked in ["", "x-evil", "cookie, set-cookie"] {
         assert_eq!(granted(asked).0, None, "{asked}");

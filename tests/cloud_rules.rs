@@ -18,8 +18,11 @@ use std::collections::BTreeMap;
 use maya_edge::admission::keys::{GatewayKey, KeyDigest, bearer, find};
 use maya_edge::admission::secrets::EdgeSecret;
 use maya_edge::api::route::{ModelTarget, Resource, Route};
-use maya_edge::boundary::Failure;
-use maya_edge::cloud::attempts::{Attempts, Next, Outcome};
+use maya_edge::boundary::{Failure, Head};
+use maya_edge::cloud::attempts::{Attempts, Next, Outcome, Outlook};
+use maya_edge::cloud::chain::{Chain, MOST, Needs};
+use maya_edge::cloud::deadline::Deadline;
+use maya_edge::cloud::health::Settings;
 use maya_edge::cloud::models::{Capability, MicroDollars, Model, Models};
 use maya_edge::config::{CacheMode, Config, LOCAL_KEY, LedgerFailure, NAMES, fingerprint};
 use maya_edge::error::{Error, upstream};
@@ -31,37 +34,64 @@ use support::cases;
 
 // Attempts
 
+/// What could follow while there is time.
+fn outlook(again: bool, stand_in: bool) -> Outlook {
+    Outlook { again, stand_in, left_ms: 60_000 }
+}
+
 #[test]
-fn every_course_of_attempts_ends_after_at_most_three() {
-    for has_stand_in in [false, true] {
-        // Each attempt passes on with or without a status, or is final with or without success.
-        for course in 0..64_u32 {
-            let mut attempts = Attempts::default();
-            let mut asked = Vec::new();
-            for made in 1..=3_u8 {
-                let what = course >> (2 * (made - 1)) & 3;
-                let (outcome, success) = match what {
-                    0 => (Outcome::Final, true),
-                    1 => (Outcome::Final, false),
-                    _ => (Outcome::Passing, false),
-                };
-                let next = attempts.after(outcome, success, has_stand_in, 0.5);
-                asked.push(next);
-                assert_eq!(attempts.made(), made);
-                let expected = match (made, outcome) {
-                    (1, Outcome::Passing) => Next::Again { wait_ms: 150 },
-                    (2, Outcome::Passing) if has_stand_in => Next::StandIn,
-                    (3, _) if !success => Next::FirstFailure,
-                    _ => Next::Answer,
-                };
-                assert_eq!(next, expected, "{asked:?}");
-                if matches!(next, Next::Answer | Next::FirstFailure) {
-                    break;
+fn every_course_of_attempts_asks_the_first_model_twice_at_the_most_and_each_other_once() {
+    let outcomes = [Outcome::Answer, Outcome::Refusal, Outcome::Passing, Outcome::Late, Outcome::Over];
+    for others in 0..MOST {
+        for again in [false, true] {
+            for course in 0..5_usize.pow(4) {
+                let mut attempts = Attempts::default();
+                let (mut of_first, mut of_others) = (1, 0);
+                for step in 0..4_u32 {
+                    let outcome = outcomes[course / 5_usize.pow(step) % 5];
+                    let next = attempts.after(outcome, outlook(again, of_others < others), 0.5);
+                    assert_eq!(usize::from(attempts.made()), of_first + of_others);
+                    match next {
+                        Next::Again { wait_ms } => {
+                            assert_eq!((wait_ms, outcome, again, of_others), (150, Outcome::Passing, true, 0));
+                            of_first += 1;
+                        }
+                        Next::StandIn => {
+                            let failed = matches!(outcome, Outcome::Passing | Outcome::Late);
+                            assert!(failed || (outcome == Outcome::Refusal && of_others > 0), "{outcome:?}");
+                            of_others += 1;
+                            assert_eq!(usize::from(attempts.stood_in()), of_others);
+                        }
+                        Next::Answer => {
+                            assert!(outcome == Outcome::Answer || of_others == 0);
+                            break;
+                        }
+                        Next::FirstFailure => {
+                            assert!(outcome != Outcome::Answer && of_others > 0);
+                            break;
+                        }
+                    }
+                    assert!(of_first <= 2 && of_others <= others, "{course}");
+                    assert!(step < 3, "the course ends");
                 }
             }
-            assert!(matches!(asked.last(), Some(Next::Answer | Next::FirstFailure)), "{asked:?}");
-            assert!(has_stand_in || asked.len() <= 2);
         }
+    }
+}
+
+#[test]
+fn nothing_is_asked_again_without_the_time_for_it() {
+    for (left_ms, outcome, expected) in [
+        (200, Outcome::Passing, Next::Again { wait_ms: 150 }),
+        (199, Outcome::Passing, Next::StandIn),
+        (50, Outcome::Passing, Next::StandIn),
+        (49, Outcome::Passing, Next::Answer),
+        (50, Outcome::Late, Next::StandIn),
+        (49, Outcome::Late, Next::Answer),
+        (0, Outcome::Answer, Next::Answer),
+    ] {
+        let outlook = Outlook { again: true, stand_in: true, left_ms };
+        assert_eq!(Attempts::default().after(outcome, outlook, 0.5), expected, "{left_ms}");
     }
 }
 
@@ -70,21 +100,74 @@ fn only_what_may_pass_is_asked_again() {
     for status in 100..=599 {
         let passing = [500, 502, 503].contains(&status);
         assert_eq!(Outcome::of_status(status) == Outcome::Passing, passing, "{status}");
+        assert_eq!(Outcome::of_status(status) == Outcome::Answer, status < 400, "{status}");
     }
     assert_eq!(Outcome::of_failure(Failure::Lost), Outcome::Passing);
-    assert_eq!(Outcome::of_failure(Failure::FirstByteLate), Outcome::Final);
-    assert_eq!(Outcome::of_failure(Failure::TotalLate), Outcome::Final);
+    assert_eq!(Outcome::of_failure(Failure::FirstByteLate), Outcome::Late);
+    assert_eq!(Outcome::of_failure(Failure::TotalLate), Outcome::Over);
+    assert_eq!(Outcome::of_failure(Failure::Gone), Outcome::Over);
 }
 
 #[test]
 fn a_wait_is_between_50_and_250_ms_whatever_the_jitter() {
-    let wait = |jitter| match Attempts::default().after(Outcome::Passing, false, true, jitter) {
+    let wait = |jitter| match Attempts::default().after(Outcome::Passing, outlook(true, true), jitter) {
         Next::Again { wait_ms } => wait_ms,
         next => panic!("{next:?}"),
     };
     assert_eq!((wait(0.0), wait(0.999_999), wait(1.0)), (50, 249, 250));
     for strange in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, -3.0, 1e300] {
         assert!((50..=250).contains(&wait(strange)), "{strange}");
+    }
+}
+
+// Deadlines
+
+/// A request that came at 1000 ms, with the header `x-maya-deadline-ms`.
+fn asking_for(ms: &str) -> Head {
+    Head::new(format!("1000\nPOST\nhttps://edge.example/v1/chat/completions{}\n{ms}", "\n".repeat(18)))
+}
+
+#[test]
+fn a_caller_may_set_an_earlier_deadline_and_no_later_one() {
+    let config = config(&json!({"TOTAL_MS": 5000, "FIRST_BYTE_MS": 2000}));
+    for (said, whole_ms, by_caller) in [
+        ("", 5000, false),
+        ("1", 1, true),
+        ("4999", 4999, true),
+        (" 70 ", 70, true),
+        ("5000", 5000, false),
+        ("5001", 5000, false),
+        ("99999999999999999999999", 5000, false),
+    ] {
+        let deadline = Deadline::read(&config, &asking_for(said)).unwrap();
+        assert_eq!((deadline.whole_ms, deadline.by_caller, deadline.ends_ms), (whole_ms, by_caller, 1000 + u64::from(whole_ms)), "{said}");
+        assert_eq!((deadline.left_ms(1000), deadline.left_ms(u64::MAX)), (u64::from(whole_ms), 0));
+    }
+    for wrong in ["0", "-1", "1.5", "1e3", "soon", "1 2", "0x10"] {
+        let error = Deadline::read(&config, &asking_for(wrong)).expect_err(wrong);
+        assert_eq!((error.status, error.code, &*error.param), (400, "wrong_value", "x-maya-deadline-ms"));
+    }
+}
+
+#[test]
+fn a_deadline_that_passes_is_told_by_the_name_of_what_set_it() {
+    let config = config(&json!({"TOTAL_MS": 5000, "FIRST_BYTE_MS": 2000}));
+    let own = Deadline::read(&config, &asking_for("")).unwrap();
+    let callers = Deadline::read(&config, &asking_for("300")).unwrap();
+    let told = |deadline: Deadline, failure| {
+        let error = deadline.error(failure);
+        (error.status, error.code, error.message.into_owned(), error.retry)
+    };
+    let (status, code, message, retry) = told(callers, Failure::TotalLate);
+    assert_eq!((status, code, retry), (504, "deadline_exceeded", Some(false)));
+    assert!(message.contains("300 ms") && message.contains("x-maya-deadline-ms"), "{message}");
+    let (status, code, message, retry) = told(own, Failure::TotalLate);
+    assert_eq!((status, code, retry), (504, "upstream_timeout", None));
+    assert!(message.contains("5000 ms") && message.contains("TOTAL_MS"), "{message}");
+    for deadline in [own, callers] {
+        let (status, code, message, _) = told(deadline, Failure::FirstByteLate);
+        assert_eq!((status, code), (504, "upstream_timeout"));
+        assert!(message.contains("2000 ms") && message.contains("FIRST_BYTE_MS"), "{message}");
     }
 }
 
@@ -115,14 +198,43 @@ fn names_aliases_and_unknown_models_resolve() {
     let row = models.resolve("fast").row.unwrap();
     assert_eq!((row.input_micro_dollars_per_million, row.output_micro_dollars_per_million), (Some(MicroDollars(350_000)), None));
     assert_eq!(row.capabilities, [Capability::Tools]);
+}
 
-    let stand_in =
-        |name: &'static str, pictures| models.resolve(name).fallback(models, pictures).map(|other| (other.id.to_owned(), other.cap_tokens));
-    assert_eq!(stand_in("fast", false), Some(("small".to_owned(), 7)));
-    // Pictures go only to what is known to see.
-    assert_eq!((stand_in("fast", true), stand_in("small", true)), (None, Some(("seer".to_owned(), 7))));
-    assert_eq!((stand_in("seer", false), stand_in("seer", true)), (Some(("elsewhere".to_owned(), 7)), None));
-    assert_eq!(stand_in("unheard-of", false), None);
+#[test]
+fn a_chain_follows_fallbacks_to_three_models_that_can_and_may_each_once() {
+    let config = config(&json!({
+        "MODELS": {
+            "a": {"fallback": "b"},
+            "b": {"fallback": "seer", "context_tokens": 1000},
+            "seer": {"capabilities": ["vision"], "fallback": "d"},
+            "d": {"fallback": "nowhere", "context_tokens": 50},
+            "one": {"fallback": "other"},
+            "other": {"fallback": "one"},
+            "round": {"fallback": "x"}, "x": {"fallback": "y"}, "y": {"fallback": "x"},
+        },
+        "ALIASES": {"fast": "a"},
+    }));
+    let models = &config.models;
+    let chain = |name: &'static str, pictures, input_tokens, barred: &str| {
+        let chain = Chain::of(models, models.resolve(name), Needs { pictures, input_tokens }, |id| id != barred);
+        let ids: Vec<_> = chain.models().map(|model| model.id.to_owned()).collect();
+        assert!(ids.iter().enumerate().all(|(place, id)| chain.get(place).unwrap().id == id));
+        ids.join(" ")
+    };
+    assert_eq!(chain("fast", false, 10, ""), "a b seer");
+    assert_eq!(chain("seer", false, 10, ""), "seer d nowhere");
+    assert_eq!(chain("unheard-of", false, 10, ""), "unheard-of");
+    // What cannot answer is passed over, and its own fallback is not.
+    assert_eq!(chain("a", true, 10, ""), "a seer");
+    assert_eq!(chain("a", false, 1001, ""), "a seer nowhere");
+    assert_eq!(chain("b", false, 51, ""), "b seer nowhere");
+    assert_eq!(chain("a", false, 10, "b"), "a seer d");
+    assert_eq!(chain("a", false, 10, "seer"), "a b d");
+    // A circle ends where it began, also one of models that are passed over.
+    assert_eq!(chain("one", false, 10, ""), "one other");
+    assert_eq!(chain("round", false, 10, ""), "round x y");
+    assert_eq!(chain("round", true, 10, ""), "round");
+    assert_eq!(Chain::of_one(models.resolve("a")).models().count(), 1);
 }
 
 #[test]
@@ -157,7 +269,7 @@ fn a_variable_may_be_text_or_json() {
     let digest = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
     let typed = json!({
         "CEREBRAS_API_KEY": "csk-1", "CEREBRAS_BASE_URL": "http://localhost:9/v1/", "GATEWAY_KEYS": [{"sha256": digest, "tenant": "acme", "name": "n"}],
-        "MODELS": {"m": {"cap_tokens": 5}}, "ALIASES": {"a": "m"}, "ROUTING": {"prefer": "cost"}, "MAX_COMPLETION_TOKENS": 9, "FIRST_BYTE_MS": 1, "TOTAL_MS": 2, "CACHE_MODE": "always",
+        "MODELS": {"m": {"cap_tokens": 5}}, "ALIASES": {"a": "m"}, "ROUTING": {"prefer": "cost"}, "MAX_COMPLETION_TOKENS": 9, "FIRST_BYTE_MS": 1, "TOTAL_MS": 2, "HEALTH": {"breakers": false, "slow_ms": 3}, "CACHE_MODE": "always",
         "CACHE_TTL_SECONDS": 60, "POLICY_VERSION": "2", "CORS_ORIGINS": ["*"], "LOCAL": true,
         "ADMIN_SECRET": "a", "EDGE_SECRET": "e".repeat(32), "EDGE_SECRET_PREVIOUS": "p".repeat(32), "LEDGER_FAILURE": "allow",
     });
@@ -175,6 +287,7 @@ fn a_variable_may_be_text_or_json() {
         assert_eq!((config.keys.len(), &*config.keys[0].record.tenant, &*config.keys[0].record.name), (1, "acme", "n"));
         assert_eq!((config.models.resolve("a").cap_tokens, config.models.resolve("b").cap_tokens), (5, 9));
         assert_eq!((config.first_byte_ms, config.total_ms, config.cache_mode, config.cache_ttl), (1, 2, CacheMode::Always, 60));
+        assert_eq!(config.health, Settings { breakers: false, slow_ms: 3, ..Settings::default() });
         assert_eq!((&*config.policy_version, &*config.cors_origins), ("2", &["*".to_owned()][..]));
         assert!(config.admin_secret.is_some_and(|secret| secret.matches("a") && !secret.matches("b")));
         assert_eq!((config.edge_secret, config.previous_edge_secret), (EdgeSecret::new("e".repeat(32)), EdgeSecret::new("p".repeat(32))));
@@ -222,6 +335,18 @@ fn each_wrong_variable_is_named_and_never_quoted() {
         ("FIRST_BYTE_MS", json!("0")),
         ("TOTAL_MS", json!(4_294_967_296_u64)),
         ("TOTAL_MS", json!([1])),
+        ("HEALTH", json!(secret)),
+        ("HEALTH", json!([])),
+        ("HEALTH", json!({secret: 1})),
+        ("HEALTH", json!({"breakers": secret})),
+        ("HEALTH", json!({"window_ms": 0})),
+        ("HEALTH", json!({"slow_ms": 86_400_001})),
+        ("HEALTH", json!({"open_ms": 1.5})),
+        ("HEALTH", json!({"share_ms": 0})),
+        ("HEALTH", json!({"least_calls": 1})),
+        ("HEALTH", json!({"failure_rate": 0})),
+        ("HEALTH", json!({"failure_rate": 1.01})),
+        ("HEALTH", json!({"open_ms": 2000, "longest_open_ms": 1999})),
         ("CACHE_MODE", json!(secret)),
         ("CACHE_MODE", json!("Always")),
         ("CACHE_TTL_SECONDS", json!(59)),
@@ -240,6 +365,29 @@ fn each_wrong_variable_is_named_and_never_quoted() {
         let error = Config::read(&json!({name: value}).to_string()).expect_err(name);
         assert_eq!((error.status, error.code, &*error.param, error.retry), (500, "wrong_configuration", name, Some(false)), "{value}");
         assert!(error.message.contains(name) && !error.message.contains("Sesame"), "{}", error.message);
+    }
+}
+
+#[test]
+fn the_watch_over_models_has_defaults_field_by_field() {
+    let defaults = config(&json!({})).health;
+    assert_eq!((defaults, defaults.breakers, defaults.quotas), (Settings::default(), true, true));
+    for some in [json!({"slow_ms": 70, "failure_rate": 1}), json!("{\"slow_ms\": 70, \"failure_rate\": 1.0}")] {
+        assert_eq!(config(&json!({"HEALTH": some})).health, Settings { slow_ms: 70, failure_rate: 1.0, ..defaults });
+    }
+}
+
+#[test]
+fn a_wrong_field_of_the_watch_is_named() {
+    for (field, value) in [
+        ("slow_ms", json!("soon")),
+        ("window_ms", json!(0)),
+        ("failure_rate", json!(2)),
+        ("breakers", json!(1)),
+        ("least_calls", json!(-1)),
+    ] {
+        let error = Config::read(&json!({"HEALTH": {field: value}}).to_string()).expect_err(field);
+        assert!(error.message.contains(&format!("HEALTH: `{field}`")), "{}", error.message);
     }
 }
 

@@ -464,3 +464,21 @@ fn a_call_that_is_kept_out_of_every_store_is_counted_as_nobodys() {
     assert_eq!((&usage["rows"][0]["user"], &usage["rows"][0]["saved_micro_dollars"]), (&Value::Null, &json!(2)));
     assert_eq!(ledger.database.number("SELECT COUNT(*) FROM persons"), 0);
 }
+
+#[test]
+fn what_isolates_tell_of_models_is_held_in_memory_and_never_written() {
+    let mut ledger = Ledger::default();
+    let (before, (_, writes)) = (ledger.database.everything(), ledger.database.crossings());
+    let exchange = |ledger: &mut Ledger, tidings: Value| {
+        ledger.ask(json!({"health": {"rule": [30_000, 4, 500_000, 1_000, 5_000, 60_000], "tidings": tidings}}))
+    };
+    let failing = json!([{"model": "m", "counts": [2, 2, 0], "buckets": [[NOON, 9, 1, NOON], [0, 0, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0]]}]);
+    assert_eq!(exchange(&mut ledger, failing.clone())[0]["phase"], json!([0, 0, 0]));
+    let heard = exchange(&mut ledger, failing);
+    assert_eq!((&heard[0]["phase"], &heard[0]["buckets"][0]), (&json!([NOON, NOON + 5_000, 1]), &json!([NOON, 9, 1, NOON])));
+    assert_eq!(heard[0]["counts"], json!([0, 0, 0]), "what has been told is not told to others as theirs");
+    assert_eq!(exchange(&mut ledger, json!([])), heard);
+    assert_eq!((ledger.database.everything(), ledger.database.crossings().1, ledger.database.alarm_ms()), (before, writes, None));
+    ledger.reopen();
+    assert_eq!(exchange(&mut ledger, json!([])), json!([]));
+}

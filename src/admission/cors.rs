@@ -13,7 +13,7 @@ const MAX_AGE: &str = "7200";
 
 /// The request headers that a page may send beside those that need no leave: what the gateway reads or passes on, and what SDKs for
 /// browsers send without being asked.
-const ALLOWED_HEADERS: [&str; 13] = [
+const ALLOWED_HEADERS: [&str; 14] = [
     "accept",
     "authorization",
     "cache-control",
@@ -27,6 +27,7 @@ const ALLOWED_HEADERS: [&str; 13] = [
     "tracestate",
     // AI SDK sets it; browsers that let it ask for leave.
     "user-agent",
+    "x-maya-deadline-ms",
     "x-request-id",
 ];
 /// How the names of further ones begin. SDKs that Stainless generates, OpenAI's and Cerebras's among them, describe the browser and

@@ -143,12 +143,17 @@ impl Caller {
         }
     }
 
+    /// Whether the caller may call a model.
+    pub fn may(&self, config: &Config, name: &str) -> bool {
+        self.record.models.as_ref().is_none_or(|listed| config.models.lists(listed, name))
+    }
+
     /// Checks that the caller may call a model.
     ///
     /// # Errors
     /// 403 when the key is for other models.
     pub fn may_call(&self, config: &Config, name: &str) -> Result<(), Error> {
-        if self.record.models.as_ref().is_none_or(|listed| config.models.lists(listed, name)) {
+        if self.may(config, name) {
             return Ok(());
         }
         Err(Error::new(403, "model_not_allowed", "The key is not for this model. Use one of the models in its record.")

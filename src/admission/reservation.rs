@@ -1,6 +1,8 @@
 //! What a call reserves in its tenant's ledger before it is made, and how the ledger's word is said to the caller.
 
-use crate::cloud::models::Resolved;
+use crate::cloud::chain::Chain;
+use crate::cloud::health::quota::Tokens;
+use crate::cloud::models::{MicroDollars, Resolved};
 use crate::error::Error;
 use crate::ledger::message::{Idempotency, Reserve, Spending, Standing, Word};
 use crate::ledger::price;
@@ -24,8 +26,10 @@ pub struct Wanted<'a> {
     pub request: &'a CompletionRequest<'a>,
     /// The model that is asked.
     pub model: Resolved<'a>,
-    /// The model that may stand in for it.
-    pub stand_in: Option<Resolved<'a>>,
+    /// It, and those that may stand in for it.
+    pub chain: Chain<'a>,
+    /// What the prompt has, estimated, in tokens.
+    pub input_tokens: u64,
     /// The end user.
     pub user: Option<&'a str>,
     /// Whether the call may be kept.
@@ -33,15 +37,23 @@ pub struct Wanted<'a> {
 }
 
 impl Wanted<'_> {
-    /// The reservation: the most that the call can use, and the most that it can cost with either model.
+    /// The most that the call can use of a model.
+    fn usage(&self, model: Resolved<'_>) -> Usage {
+        let most = model.row.and_then(|row| row.max_output_tokens);
+        Usage { prompt_tokens: self.input_tokens, completion_tokens: self.request.output_tokens(model.cap_tokens, most) }
+    }
+
+    /// What the call wants of a model's quota. The prompt may have fewer tokens than is reserved for it: a call that Cerebras would have
+    /// taken must not be held back for an estimate.
+    pub fn tokens(&self, model: Resolved<'_>) -> Tokens {
+        let usage = self.usage(model);
+        Tokens { surely: usage.completion_tokens.saturating_add(usage.prompt_tokens / 2), at_most: usage.total() }
+    }
+
+    /// The reservation: the most that the call can use, and the most that it can cost with any of the models.
     pub fn reserve(&self, id: String, idempotency: Option<Idempotency>, lease_ms: u64) -> Reserve {
-        let Self { caller, request, model, stand_in, user, kept } = *self;
-        let input = request.input_tokens();
-        let usage = |model: Resolved<'_>| {
-            let most = model.row.and_then(|row| row.max_output_tokens);
-            Usage { prompt_tokens: input, completion_tokens: request.output_tokens(model.cap_tokens, most) }
-        };
-        let cost = |model: Resolved<'_>| price::at_most(model.row, usage(model));
+        let Self { caller, model, chain, user, kept, .. } = *self;
+        let mut costs = chain.models().map(|model| price::at_most(model.row, self.usage(model)));
         Reserve {
             id,
             key: caller.record.id.clone(),
@@ -49,12 +61,9 @@ impl Wanted<'_> {
             user: user.map(str::to_owned),
             unkept: !kept,
             model: counted(model.id).to_owned(),
-            tokens: usage(model).total(),
+            tokens: self.usage(model).total(),
             // A model without a price is not asked in another's place under a budget: the ledger refuses what has no price.
-            cost: match stand_in {
-                Some(other) => cost(model).zip(cost(other)).map(|(one, other)| one.max(other)),
-                None => cost(model),
-            },
+            cost: costs.try_fold(MicroDollars::default(), |most, cost| cost.map(|cost| most.max(cost))),
             terms: terms(caller),
             idempotency,
             lease_ms,

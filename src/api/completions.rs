@@ -1,5 +1,7 @@
 //! `/v1/chat/completions` and `/v1/completions`: the life of a request, from the door to the answer and what follows it.
 
+use std::cell::LazyCell;
+
 use super::add_common;
 use super::routing::{self, Choice};
 use crate::Gateway;
@@ -13,7 +15,10 @@ use crate::cache::steering::Steering;
 use crate::cache::visit::{Found, Visit, replayed};
 use crate::cache::{CACHE, replay};
 use crate::cloud::answer;
-use crate::cloud::call::{Question, Reply, ask, failed};
+use crate::cloud::call::{Question, Reply, ask};
+use crate::cloud::chain::{Chain, Needs};
+use crate::cloud::deadline::Deadline;
+use crate::cloud::models::Resolved;
 use crate::error::{self, Error};
 use crate::protocol::answer::{Quality, judge, judged};
 use crate::protocol::headers::Lines;
@@ -32,13 +37,14 @@ const LARGEST_BODY: u32 = 10 * 1024 * 1024;
 pub async fn answer(gateway: &Gateway, call: &Call, endpoint: Endpoint, tenant: Option<&str>) -> Result<Answered, Error> {
     let config = gateway.config()?;
     let caller = admission::admit(gateway, call, record::Scope::Completions, tenant).await?;
+    let deadline = Deadline::read(config, &call.head)?;
     let body = read_body(call).await?;
     let mut request = CompletionRequest::read(&body, endpoint)?;
     let folded = request.folded()?;
     if let Some(folded) = &folded {
         request = CompletionRequest::read(folded, endpoint)?;
     }
-    let choice = routing::choose(config, call, &caller, &request)?;
+    let choice = routing::choose(gateway, config, call, &caller, &request)?;
     let name = choice.as_ref().map_or(request.model(), |choice| &choice.decision.model);
     caller.may_call(config, name)?;
     let model = config.models.resolve(name);
@@ -47,11 +53,17 @@ pub async fn answer(gateway: &Gateway, call: &Call, endpoint: Endpoint, tenant: 
     if let Some(Choice { ask, decision }) = &choice {
         told.add("x-maya-route", &decision.header(ask));
     }
-    let stand_in = model.fallback(&config.models, request.pictures());
     let added_cap = request.lacks_cap().then_some(model.cap_tokens);
     let mut steering = Steering::read(config, &caller.record.cache.unwrap_or_default(), &call.head, request.deterministic())?;
     let mut account = Account::open(gateway, config, call, &caller, &request, &body)?;
-    let wanted = Wanted { caller: &caller, request: &request, model, stand_in, user: caller.end_user(request.user()), kept: account.kept };
+    let kept = account.kept;
+    // A hit is without it.
+    let wanted = LazyCell::new(|| {
+        let input_tokens = request.input_tokens();
+        let needs = Needs { pictures: request.pictures(), input_tokens };
+        let chain = Chain::of(&config.models, model, needs, |id| caller.may(config, id));
+        Wanted { caller: &caller, request: &request, model, chain, input_tokens, user: caller.end_user(request.user()), kept }
+    });
     if account.is_idempotent()
         && let Some(stored) = account.reserve(&wanted).await?
     {
@@ -121,16 +133,18 @@ pub async fn answer(gateway: &Gateway, call: &Call, endpoint: Endpoint, tenant: 
     let question = Question {
         method: "POST",
         target: endpoint.path(),
-        model: model.id,
-        body: request.rewritten(model.id, added_cap).or_else(|| folded.clone()),
-        stand_in: stand_in.map(|other| {
-            let cap = request.lacks_cap().then_some(other.cap_tokens);
-            (other.id, request.rewritten(other.id, cap).unwrap_or_else(|| request.root().raw().as_bytes().to_vec()))
-        }),
+        chain: Some(wanted.chain),
+        body: &|asked: Resolved<'_>| {
+            let rewritten = request.rewritten(asked.id, request.lacks_cap().then_some(asked.cap_tokens)).or_else(|| folded.clone());
+            // What was sent before is another model's body.
+            rewritten.or_else(|| (asked.id != model.id).then(|| request.root().raw().as_bytes().to_vec()))
+        },
+        tokens: &|asked| wanted.tokens(asked),
         streaming: request.stream(),
-        aside_ms: None,
+        aside: false,
+        deadline,
     };
-    let reply = match ask(config, call, question).await {
+    let reply = match ask(gateway, config, call, question).await {
         Ok(reply) => reply,
         Err(error) => {
             account.release(model.id, error.status);
@@ -142,7 +156,7 @@ pub async fn answer(gateway: &Gateway, call: &Call, endpoint: Endpoint, tenant: 
         // Kept under the name of the model that was asked, it would outlive that model's failure.
         visit.place = None;
     }
-    give(Giving { gateway, call, caller: &caller, request: &request, visit, timing, told }, account, reply).await
+    give(Giving { gateway, call, caller: &caller, request: &request, visit, timing, told, deadline }, account, reply).await
 }
 
 const EVENT_STREAM: &str = "text/event-stream; charset=utf-8";
@@ -192,12 +206,13 @@ struct Giving<'a> {
     visit: Visit,
     timing: Timing,
     told: Lines,
+    deadline: Deadline,
 }
 
 /// Gives the caller what Cerebras said, and keeps what may be kept once it has gone out.
 async fn give(giving: Giving<'_>, mut account: Account<'_>, reply: Reply<'_>) -> Result<Answered, Error> {
     let Giving { gateway, call, request, visit, timing, told, .. } = &giving;
-    let Reply { arrival, model, attempts, overtaken, .. } = reply;
+    let Reply { arrival, model, attempts, overtaken, passed_over, .. } = reply;
     let status = arrival.status;
     let (quality, usage) = if status != 200 || arrival.is_stream { (Quality::Passing, None) } else { judged(&arrival.body) };
     let answers = status == 200 && quality != Quality::Unreadable && arrival.is_stream == request.stream();
@@ -217,6 +232,9 @@ async fn give(giving: Giving<'_>, mut account: Account<'_>, reply: Reply<'_>) ->
     lines.add("cache-status", &visit.status(entry.is_some()));
     lines.add("x-maya-model", model);
     lines.add("x-maya-attempts", &attempts.to_string());
+    if !passed_over.is_empty() {
+        lines.add("x-maya-health", &passed_over);
+    }
     lines.add("server-timing", &timing.header());
     lines.extend(told);
     account.say(&mut lines);
@@ -224,7 +242,10 @@ async fn give(giving: Giving<'_>, mut account: Account<'_>, reply: Reply<'_>) ->
 
     if status >= 400 {
         let body = answer::error_body(&arrival)?.into_owned();
-        return Ok(if overtaken { call.pass_earlier(status, &lines, body) } else { call.pass(status, &lines, Some(body)) });
+        return Ok(match overtaken {
+            0 => call.pass(status, &lines, Some(body)),
+            back => call.pass_earlier(status, &lines, body, back),
+        });
     }
     let content_type = arrival.content_type.as_str();
     if arrival.is_stream {
@@ -249,21 +270,26 @@ fn estimate(request: &CompletionRequest<'_>, told: Option<Usage>, answer: &[u8])
 
 /// What follows a relayed stream: an error frame when it broke off, the end, and the cache entry when it is one to keep.
 async fn finish_stream(giving: &Giving<'_>, account: &mut Account<'_>, outcome: Outcome<'_>, relayed: &Arrival) {
-    let Giving { gateway, call, request, visit, .. } = giving;
+    let Giving { gateway, call, request, visit, deadline, .. } = giving;
     let ending = sse::ending(&relayed.body, request.choices());
     let outcome = Outcome { usage: ending.usage, estimate: estimate(request, ending.usage, &relayed.body), ..outcome };
     if ending.whole {
         account.settle(Outcome { body: &relayed.body, ..outcome }).await;
     } else {
         // Nobody may take half an answer for the answer to the same call, so it is settled without its body.
+        let model = outcome.model;
         account.settle_broken(outcome);
+        // Neither a caller that goes nor a deadline is the model's fault.
+        if let (None | Some(Failure::Lost), Ok(config)) = (relayed.failure, gateway.config()) {
+            gateway.health.broke_off(model, call.head.now_ms, call.random(), &config.health);
+        }
     }
     if ending.unterminated {
         return call.end(Some(b"\n\n".to_vec()), false).await;
     }
     let frame = (!ending.whole && !ending.told_error).then(|| {
-        let error = match (relayed.failure, gateway.config()) {
-            (Some(late @ (Failure::FirstByteLate | Failure::TotalLate)), Ok(config)) => failed(config, late),
+        let error = match relayed.failure {
+            Some(late @ (Failure::FirstByteLate | Failure::TotalLate)) => deadline.error(late),
             _ => error::upstream::incomplete(),
         };
         sse::mend(&relayed.body, &error.frame_members())

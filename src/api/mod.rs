@@ -5,6 +5,7 @@ pub mod audit;
 pub mod completions;
 mod documents;
 pub mod embeddings;
+pub mod health;
 pub mod intents;
 pub mod keys;
 pub mod models;
@@ -33,6 +34,7 @@ pub async fn answer(gateway: &Gateway, call: &Call) -> Answered {
         Err(error) => refuse(gateway, call, &error),
     };
     gateway.outbox.deliver(call).await;
+    gateway.exchange_health(call).await;
     answered
 }
 
@@ -58,6 +60,7 @@ async fn dispatch(gateway: &Gateway, call: &Call) -> Result<Answered, Error> {
         Resource::Models(target) => models::answer(gateway, call, method, &target, query, route.tenant).await,
         Resource::Keys(target) => keys::answer(gateway, call, method, &target, query).await,
         Resource::Tenants(target) => tenants::answer(gateway, call, method, &target).await,
+        Resource::ModelHealth => health::answer(gateway, call).await,
         Resource::Usage => usage::answer(gateway, call, query, route.tenant).await,
         Resource::Audit { verify } => audit::answer(gateway, call, verify, query, route.tenant).await,
         Resource::User { segment, export } => users::answer(gateway, call, &segment, export, query, route.tenant).await,

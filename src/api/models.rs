@@ -7,6 +7,8 @@ use crate::admission::{self, record::Scope};
 use crate::boundary::{Answered, Call};
 use crate::cloud::answer;
 use crate::cloud::call::{Question, ask};
+use crate::cloud::deadline::Deadline;
+use crate::cloud::health::quota::Tokens;
 use crate::error::Error;
 use crate::protocol::headers::Lines;
 
@@ -38,8 +40,18 @@ pub async fn answer(
         path.push_str("?format=");
         path.push_str(format);
     }
-    let question = Question { method: "GET", target: &path, model: "", body: None, stand_in: None, streaming: false, aside_ms: None };
-    let reply = ask(config, call, question).await?;
+    let deadline = Deadline::read(config, &call.head)?;
+    let question = Question {
+        method: "GET",
+        target: &path,
+        chain: None,
+        body: &|_| None,
+        tokens: &|_| Tokens::default(),
+        streaming: false,
+        aside: false,
+        deadline,
+    };
+    let reply = ask(gateway, config, call, question).await?;
     let mut lines = Lines::default();
     lines.add("content-type", &reply.arrival.content_type);
     add_common(gateway, call, answer::request_id(&reply.arrival), &mut lines);

@@ -23,6 +23,8 @@ pub enum Resource {
     Keys(KeyTarget),
     /// The tenants and what is set for them.
     Tenants(TenantTarget),
+    /// How the models are.
+    ModelHealth,
     /// What was used.
     Usage,
     /// What the audit has; or, when `verify`, whether it is whole.
@@ -162,6 +164,7 @@ fn administration(path: &str) -> Option<Resource> {
         ("keys", None, None) => Some(Resource::Keys(KeyTarget::All)),
         ("keys", Some(id), None) => Some(Resource::Keys(KeyTarget::One(id))),
         ("keys", Some(id), Some("rotate")) => Some(Resource::Keys(KeyTarget::Rotation(id))),
+        ("health", None, None) => Some(Resource::ModelHealth),
         ("tenants", None, None) => Some(Resource::Tenants(TenantTarget::All)),
         ("tenants", Some(name), None) => Some(Resource::Tenants(TenantTarget::One(name))),
         ("tenants", Some(name), Some("data")) => Some(Resource::Tenants(TenantTarget::Data(name))),

@@ -7,6 +7,7 @@ use super::tell;
 use crate::Gateway;
 use crate::admission::{self, Caller, record::Scope};
 use crate::boundary::{Answered, Call};
+use crate::cloud::health::Standing;
 use crate::cloud::route::ask::Ask;
 use crate::cloud::route::{self, Circumstances, Decision, rules};
 use crate::config::Config;
@@ -29,7 +30,13 @@ pub struct Choice {
 ///
 /// # Errors
 /// 400 for a preference that is none, or when no model can answer.
-pub fn choose(config: &Config, call: &Call, caller: &Caller, request: &CompletionRequest<'_>) -> Result<Option<Choice>, Error> {
+pub fn choose(
+    gateway: &Gateway,
+    config: &Config,
+    call: &Call,
+    caller: &Caller,
+    request: &CompletionRequest<'_>,
+) -> Result<Option<Choice>, Error> {
     let name = request.model();
     if !route::is_auto(name) {
         return Ok(None);
@@ -42,12 +49,25 @@ pub fn choose(config: &Config, call: &Call, caller: &Caller, request: &Completio
         tenant: &caller.tenant.record.routing,
         tenant_name: caller.tenant_name(),
         allowed: &|id| caller.may_call(config, id).is_ok(),
-        ailing: &|_| None,
+        ailing: &|id| ailing(gateway, config, call, request, id),
         minute_of_week: rules::minute_of_week(call.head.now_ms),
     };
     let ask = Ask::of(request);
     let decision = route::decide(&ask, prefer, &around)?;
     Ok(Some(Choice { ask, decision }))
+}
+
+/// Why a model is not worth asking now; none when it is.
+fn ailing(gateway: &Gateway, config: &Config, call: &Call, request: &CompletionRequest<'_>, id: &str) -> Option<String> {
+    let model = config.models.resolve(id);
+    let most = model.row.and_then(|row| row.max_output_tokens);
+    // As a call's own: what the prompt surely has, and the answer's cap.
+    let tokens = request.output_tokens(model.cap_tokens, most).saturating_add(request.input_tokens() / 2);
+    match gateway.health.standing(model.id, tokens, call.head.now_ms) {
+        Standing::Usable | Standing::Probing => None,
+        Standing::Open { .. } => Some("its breaker is open".to_owned()),
+        Standing::Exhausted { .. } => Some("it has no quota left".to_owned()),
+    }
 }
 
 /// Answers how a chat request would be routed. Nothing is asked of a model, counted or kept.
@@ -64,7 +84,7 @@ pub async fn answer(gateway: &Gateway, call: &Call, tenant: Option<&str>) -> Res
         request = CompletionRequest::read(folded, Endpoint::Chat)?;
     }
     let requested = request.model();
-    let told = match choose(config, call, &caller, &request)? {
+    let told = match choose(gateway, config, call, &caller, &request)? {
         Some(Choice { ask, decision }) => decision.told(requested, &ask),
         None => named(config, &caller, &request)?,
     };

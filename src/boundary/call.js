@@ -139,7 +139,7 @@ export class Call {
     this.ending = LOST;
     this.body = null;
     this.passing = null;
-    this.earlier = null;
+    this.earlier = [];
     this.whole = null;
     this.stream = null;
     this.aside = null;
@@ -235,19 +235,19 @@ export class Call {
 
   /**
    * One attempt upstream, at `url`: sends `body`, or what was sent before, or the caller's own bytes, and waits for the answer (its first
-   * bytes when an event stream is wanted and comes, else the whole). Both deadlines are in ms from now.
+   * bytes when an event stream is wanted and comes, else the whole). The first byte may take so many ms, and the whole until a time.
    */
-  async send(slot, method, url, headers, body, streaming, firstByteMs, totalMs) {
-    if (this.gone) {
-      this.resume(slot, `${GONE}\n0\n`, NOTHING);
+  async send(slot, method, url, headers, body, streaming, firstByteMs, untilMs) {
+    const started = Date.now();
+    this.earlier.push(this.passing);
+    this.passing = null;
+    if (this.gone || started >= untilMs) {
+      this.resume(slot, `${this.gone ? GONE : TOTAL_LATE}\n0\n${started}\n`, NOTHING);
       return;
     }
-    const started = Date.now();
     if (body !== undefined) this.body = body;
     this.whole = null;
-    this.earlier = this.passing;
-    this.passing = null;
-    this.watch(firstByteMs, totalMs);
+    this.watch(firstByteMs, untilMs - started);
     let text;
     try {
       const response = await fetch(url, {
@@ -264,7 +264,9 @@ export class Call {
       this.passing = {};
       for (let i = 0; i < passingDown.length; i++) {
         const value = response.headers.get(passingDown[i]);
-        if (value !== null) this.passing[passingDown[i]] = value;
+        if (value === null) continue;
+        this.passing[passingDown[i]] = value;
+        text += `${i} ${value}\n`;
       }
       if (streaming && response.status === 200 && /^text\/event-stream/i.test(response.headers.get("content-type"))) {
         const reader = response.body.getReader();
@@ -281,31 +283,33 @@ export class Call {
       this.waiting = false;
     } catch {
       clearTimeout(this.timer);
-      this.resume(slot, `${this.gone ? GONE : this.ending}\n${Date.now() - started}\n`, NOTHING);
+      const now = Date.now();
+      this.resume(slot, `${this.gone ? GONE : this.ending}\n${now - started}\n${now}\n`, NOTHING);
       return;
     }
     const form = this.stream === null ? "whole" : "stream";
-    this.resume(slot, `${ARRIVED}\n${Date.now() - started}\n${form}\n${text}`, this.whole ?? NOTHING);
+    const now = Date.now();
+    this.resume(slot, `${ARRIVED}\n${now - started}\n${now}\n${form}\n${text}`, this.whole ?? NOTHING);
   }
 
   /**
    * One attempt upstream with a question of the gateway's own: sends `body`, or what the inquiry before it sent, and gives the whole
    * answer. What `send` was given and has brought stays as it is, so an inquiry may come before it, behind it and between its attempts.
    */
-  async inquire(slot, url, headers, body, firstByteMs, totalMs) {
-    if (this.gone) {
-      this.resume(slot, `${GONE}\n0\n`, NOTHING);
+  async inquire(slot, url, headers, body, firstByteMs, untilMs) {
+    const started = Date.now();
+    if (this.gone || started >= untilMs) {
+      this.resume(slot, `${this.gone ? GONE : TOTAL_LATE}\n0\n${started}\n`, NOTHING);
       return;
     }
-    const started = Date.now();
     if (body !== undefined) this.inquiry = body;
     const controller = new AbortController();
     this.aside = controller;
     let ending = LOST;
     const timer = setTimeout(() => {
-      ending = firstByteMs < totalMs ? FIRST_BYTE_LATE : TOTAL_LATE;
+      ending = firstByteMs < untilMs - started ? FIRST_BYTE_LATE : TOTAL_LATE;
       controller.abort();
-    }, Math.min(firstByteMs, totalMs));
+    }, Math.min(firstByteMs, untilMs - started));
     let text;
     let bytes = NOTHING;
     try {
@@ -320,6 +324,10 @@ export class Call {
       for (let i = 0; i < readDown.length; i++) {
         text += `${response.headers.get(readDown[i]) ?? ""}\n`;
       }
+      for (let i = 0; i < passingDown.length; i++) {
+        const value = response.headers.get(passingDown[i]);
+        if (value !== null) text += `${i} ${value}\n`;
+      }
       bytes = new Uint8Array(await response.arrayBuffer());
       ending = ARRIVED;
     } catch {
@@ -327,7 +335,8 @@ export class Call {
       text = "";
     }
     clearTimeout(timer);
-    this.resume(slot, `${ending}\n${Date.now() - started}\n${text}`, bytes);
+    const now = Date.now();
+    this.resume(slot, `${ending}\n${now - started}\n${now}\n${text}`, bytes);
   }
 
   /** Aborts an attempt whose first byte, or whose end, comes too late. */
@@ -353,11 +362,11 @@ export class Call {
   }
 
   /**
-   * Answers with what came from upstream: its passing headers (those of the attempt before the last, when `earlier`), and its body or
-   * `body` in that one's place.
+   * Answers with what came from upstream: its passing headers (those of the attempt so many before the last), and its body or `body` in
+   * that one's place.
    */
-  pass(status, headers, body, earlier) {
-    const passing = earlier ? this.earlier : this.passing;
+  pass(status, headers, body, back) {
+    const passing = back > 0 ? this.earlier.at(-back) : this.passing;
     this.answer(new Response(body ?? this.whole, { status, headers: { ...towardsCaller, ...passing, ...record(headers) } }));
   }
 

@@ -47,15 +47,15 @@ extern "C" {
         body: Option<Vec<u8>>,
         streaming: bool,
         first_byte_ms: u32,
-        total_ms: u32,
+        until_ms: f64,
     );
     #[wasm_bindgen(method)]
     #[allow(clippy::too_many_arguments, reason = "as for `send`")]
-    fn inquire(this: &JsCall, slot: u32, url: &str, headers: &str, body: Option<Vec<u8>>, first_byte_ms: u32, total_ms: u32);
+    fn inquire(this: &JsCall, slot: u32, url: &str, headers: &str, body: Option<Vec<u8>>, first_byte_ms: u32, until_ms: f64);
     #[wasm_bindgen(method)]
     fn respond(this: &JsCall, status: u16, headers: &str, body: Option<Vec<u8>>);
     #[wasm_bindgen(method)]
-    fn pass(this: &JsCall, status: u16, headers: &str, body: Option<Vec<u8>>, earlier: bool);
+    fn pass(this: &JsCall, status: u16, headers: &str, body: Option<Vec<u8>>, back: u8);
     #[wasm_bindgen(method)]
     fn relay(this: &JsCall, slot: u32, status: u16, headers: &str);
     #[wasm_bindgen(method)]
@@ -111,11 +111,12 @@ pub enum ReadHeader {
     Integration,
     IdempotencyKey,
     Gpc,
+    DeadlineMs,
 }
 
 const READ_HEADERS: &str = "authorization\ncontent-type\ncontent-encoding\ncache-control\ncf-aig-skip-cache\ncf-aig-cache-ttl\n\
 cf-aig-cache-key\nx-request-id\ntraceparent\ntracestate\norigin\naccess-control-request-method\naccess-control-request-headers\n\
-queue_threshold\nx-cerebras-version-patch\nx-cerebras-3rd-party-integration\nidempotency-key\nsec-gpc";
+queue_threshold\nx-cerebras-version-patch\nx-cerebras-3rd-party-integration\nidempotency-key\nsec-gpc\nx-maya-deadline-ms";
 
 /// Bytes of a signature by Ed25519 (RFC 8032), and of a public key.
 const SIGNATURE: usize = 64;
@@ -221,8 +222,8 @@ pub struct Attempt<'a> {
     pub streaming: bool,
     /// Until the first byte, in ms.
     pub first_byte_ms: u32,
-    /// Until the end, in ms.
-    pub total_ms: u32,
+    /// Until the end, in ms since 1970.
+    pub until_ms: u64,
 }
 
 /// What came back from an attempt.
@@ -232,6 +233,8 @@ pub struct Arrival {
     pub failure: Option<Failure>,
     /// How long it took, in ms.
     pub elapsed_ms: u32,
+    /// When it came, in ms since 1970.
+    pub now_ms: u64,
     /// Whether an event stream has begun; else the body is whole.
     pub is_stream: bool,
     /// The HTTP status.
@@ -240,6 +243,8 @@ pub struct Arrival {
     pub content_type: String,
     /// The id that the upstream gave the request; empty when it gave none.
     pub request_id: String,
+    /// The headers that may pass to the caller: a line each, its place in `PASSING_DOWN`, a space and the value.
+    pub passing: String,
     /// The body, or all bytes of a stream that has ended.
     pub body: Vec<u8>,
 }
@@ -247,15 +252,21 @@ pub struct Arrival {
 impl Arrival {
     /// From the lines that `send` and `relay` of `call.js` bring.
     fn read(brought: Brought) -> Self {
-        let mut lines = brought.text.split('\n');
-        let mut line = || lines.next().unwrap_or_default();
+        let mut rest = brought.text.as_str();
+        let mut line = || {
+            let (line, behind) = rest.split_once('\n').unwrap_or((rest, ""));
+            rest = behind;
+            line
+        };
         Self {
             failure: failure(line()),
             elapsed_ms: line().parse().unwrap_or_default(),
+            now_ms: line().parse().unwrap_or_default(),
             is_stream: line() == "stream",
             status: line().parse().unwrap_or_default(),
             content_type: line().to_owned(),
             request_id: line().to_owned(),
+            passing: rest.to_owned(),
             body: brought.bytes,
         }
     }
@@ -318,16 +329,20 @@ impl Call {
 
     /// Makes one attempt upstream. Without a body of its own it sends what the attempt before it sent, or else the caller's bytes.
     pub async fn send(&self, attempt: Attempt<'_>) -> Arrival {
-        let Attempt { method, url, headers, body, streaming, first_byte_ms, total_ms } = attempt;
-        self.js.send(self.inbox.slot(), method, url, headers.text(), body, streaming, first_byte_ms, total_ms);
+        let Attempt { method, url, headers, body, streaming, first_byte_ms, until_ms } = attempt;
+        #[expect(clippy::cast_precision_loss, reason = "a time in ms is far below 2^53")]
+        let until_ms = until_ms as f64;
+        self.js.send(self.inbox.slot(), method, url, headers.text(), body, streaming, first_byte_ms, until_ms);
         Arrival::read(self.inbox.next().await)
     }
 
     /// Makes one attempt upstream with a question of the gateway's own. What [`Self::send`] was given and has brought stays as it is.
     /// Without a body it sends what the inquiry before it sent.
     pub async fn inquire(&self, attempt: Attempt<'_>) -> Arrival {
-        let Attempt { url, headers, body, first_byte_ms, total_ms, .. } = attempt;
-        self.js.inquire(self.inbox.slot(), url, headers.text(), body, first_byte_ms, total_ms);
+        let Attempt { url, headers, body, first_byte_ms, until_ms, .. } = attempt;
+        #[expect(clippy::cast_precision_loss, reason = "a time in ms: exact for 285,000 years")]
+        let until_ms = until_ms as f64;
+        self.js.inquire(self.inbox.slot(), url, headers.text(), body, first_byte_ms, until_ms);
         Arrival::read(self.inbox.next().await)
     }
 
@@ -339,13 +354,13 @@ impl Call {
 
     /// Answers with the passing headers of the last attempt, and its body byte for byte or another in its place.
     pub fn pass(&self, status: u16, headers: &Lines, body: Option<Vec<u8>>) -> Answered {
-        self.js.pass(status, headers.text(), body, false);
+        self.js.pass(status, headers.text(), body, 0);
         Answered(())
     }
 
-    /// Answers with a failure that another attempt came after, and with the passing headers that belong to it.
-    pub fn pass_earlier(&self, status: u16, headers: &Lines, body: Vec<u8>) -> Answered {
-        self.js.pass(status, headers.text(), Some(body), true);
+    /// Answers with a failure that so many attempts came after, and with the passing headers that belong to it.
+    pub fn pass_earlier(&self, status: u16, headers: &Lines, body: Vec<u8>, back: u8) -> Answered {
+        self.js.pass(status, headers.text(), Some(body), back);
         Answered(())
     }
 

@@ -1,28 +1,36 @@
-//! The call to Cerebras: attempts, deadlines and the model that stands in, against the real upstream.
+//! The call to Cerebras: which model, attempts, deadlines and the models that stand in, against the real upstream.
 
-use super::attempts::{Attempts, Next, Outcome};
-use crate::boundary::{Arrival, Attempt, Call, Failure, Head, ReadHeader};
+use super::attempts::{Attempts, Next, Outcome, Outlook};
+use super::chain::Chain;
+use super::deadline::Deadline;
+use super::health::breaker::Seen;
+use super::health::quota::{self, Of, Tokens};
+use super::health::{self, Report, Standing};
+use super::models::Resolved;
+use crate::Gateway;
+use crate::boundary::{Arrival, Attempt, Call, Head, ReadHeader};
 use crate::config::Config;
-use crate::error::{self, Error};
+use crate::error::Error;
 use crate::protocol::headers::{Lines, USER_AGENT, well_formed_traceparent};
 
 /// What is asked.
-#[derive(Debug)]
-pub struct Question<'m> {
+pub struct Question<'q, 'm> {
     /// The method.
     pub method: &'static str,
     /// Path, and query if any, behind the configured base: never chosen by a caller's header or body.
-    pub target: &'m str,
-    /// The model asked first; empty where none is.
-    pub model: &'m str,
-    /// The body when it differs from the caller's.
-    pub body: Option<Vec<u8>>,
-    /// The id and the body for the model that stands in.
-    pub stand_in: Option<(&'m str, Vec<u8>)>,
+    pub target: &'q str,
+    /// The models that may answer; none where no model is asked.
+    pub chain: Option<Chain<'m>>,
+    /// The body for a model; none, which only the first may have, for the caller's own bytes.
+    pub body: &'q dyn Fn(Resolved<'m>) -> Option<Vec<u8>>,
+    /// How many tokens the call wants of a model.
+    pub tokens: &'q dyn Fn(Resolved<'m>) -> Tokens,
     /// Whether an event stream is wanted.
     pub streaming: bool,
-    /// For a question of the gateway's own, beside the caller's: how long all of it may take, in ms.
-    pub aside_ms: Option<u32>,
+    /// Whether it is a question of the gateway's own, beside the caller's.
+    pub aside: bool,
+    /// How long it may take.
+    pub deadline: Deadline,
 }
 
 /// What Cerebras said: an answer or an error of its own.
@@ -30,7 +38,7 @@ pub struct Question<'m> {
 pub struct Reply<'m> {
     /// Status, headers, and the body or the beginning of a stream.
     pub arrival: Arrival,
-    /// The model that answered.
+    /// The model that answered; empty where none was asked.
     pub model: &'m str,
     /// How many attempts were made.
     pub attempts: u8,
@@ -38,67 +46,156 @@ pub struct Reply<'m> {
     pub elapsed_ms: u32,
     /// Whether another model than the one asked answered.
     pub stood_in: bool,
-    /// Whether this is the failure of the model that was asked, and another attempt came after it.
-    pub overtaken: bool,
+    /// How many attempts came after this one, of which it is a failure: the later ones failed too.
+    pub overtaken: u8,
+    /// The models that were not asked, and why, as `x-maya-health` says it; empty when there are none.
+    pub passed_over: String,
 }
 
 /// Asks Cerebras.
 ///
 /// # Errors
-/// 500 without an upstream key, 502 when no connection lasts, 504 when a deadline passes before the first byte.
-pub async fn ask<'m>(config: &Config, call: &Call, question: Question<'m>) -> Result<Reply<'m>, Error> {
+/// 429 when no model has quota left, 500 without an upstream key, 502 when no connection lasts, 504 when a deadline passes before the
+/// first byte.
+pub async fn ask<'m>(gateway: &Gateway, config: &Config, call: &Call, question: Question<'_, 'm>) -> Result<Reply<'m>, Error> {
     let url = [config.base_url.as_str(), question.target].concat();
     let headers = outgoing(config, &call.head)?;
-    let Question { method, mut model, mut body, mut stand_in, streaming, aside_ms, .. } = question;
-    let most_ms = aside_ms.map_or(config.total_ms, |most_ms| most_ms.min(config.total_ms));
+    let asked = Asked { gateway, config, call, question: &question };
+    let mut now_ms = call.head.now_ms;
+    let (mut place, passed_over) = asked.first(now_ms)?;
+    let mut model = question.chain.and_then(|chain| chain.get(place));
+    let mut body = model.and_then(question.body);
     let mut attempts = Attempts::default();
-    let mut spent_ms = 0_u32;
-    let mut first_failure: Option<(Arrival, &'m str)> = None;
+    let mut elapsed_ms = 0_u32;
+    let mut first_failure: Option<(Arrival, Option<Resolved<'m>>)> = None;
     loop {
-        let total_ms = most_ms.saturating_sub(spent_ms).max(1);
-        let attempt =
-            Attempt { method, url: &url, headers: &headers, body: body.take(), streaming, first_byte_ms: config.first_byte_ms, total_ms };
-        let arrival = if aside_ms.is_some() { call.inquire(attempt).await } else { call.send(attempt).await };
-        spent_ms = spent_ms.saturating_add(arrival.elapsed_ms);
+        asked.begin(model, now_ms);
+        let attempt = Attempt {
+            method: question.method,
+            url: &url,
+            headers: &headers,
+            body: body.take(),
+            streaming: question.streaming,
+            first_byte_ms: question.deadline.first_byte_ms,
+            until_ms: question.deadline.ends_ms,
+        };
+        let arrival = if question.aside { call.inquire(attempt).await } else { call.send(attempt).await };
+        now_ms = arrival.now_ms;
+        elapsed_ms = elapsed_ms.saturating_add(arrival.elapsed_ms);
         let outcome = arrival.failure.map_or_else(|| Outcome::of_status(arrival.status), Outcome::of_failure);
-        let success = arrival.failure.is_none() && arrival.status < 400;
-        let mut overtaken = false;
-        let jitter = if outcome == Outcome::Passing { call.random() } else { 0.0 };
-        let (arrival, model_of) = match attempts.after(outcome, success, stand_in.is_some(), jitter) {
-            Next::Again { wait_ms } if spent_ms.saturating_add(wait_ms) < most_ms => {
+        let seen = Seen::of(&arrival, question.streaming, &config.health);
+        let jitter = if outcome == Outcome::Passing || matches!(seen, Seen::Failed | Seen::Slow) { call.random() } else { 0.0 };
+        asked.record(model, &arrival, seen, jitter);
+        let next = if outcome == Outcome::Answer { None } else { asked.next(place, now_ms) };
+        let outlook = Outlook {
+            again: outcome == Outcome::Passing && asked.standing(model, now_ms) == Standing::Usable,
+            stand_in: next.is_some(),
+            left_ms: question.deadline.left_ms(now_ms),
+        };
+        let mut overtaken = 0;
+        let (arrival, model_of) = match (attempts.after(outcome, outlook, jitter), next) {
+            (Next::Again { wait_ms }, _) => {
                 call.pause(wait_ms).await;
-                spent_ms = spent_ms.saturating_add(wait_ms);
+                elapsed_ms = elapsed_ms.saturating_add(wait_ms);
+                now_ms = now_ms.saturating_add(u64::from(wait_ms));
                 continue;
             }
-            Next::StandIn => match stand_in.take() {
-                Some((id, other_body)) if spent_ms < most_ms => {
-                    first_failure = Some((arrival, model));
-                    (model, body) = (id, Some(other_body));
-                    continue;
-                }
-                _ => (arrival, model),
-            },
-            Next::FirstFailure => {
-                overtaken = first_failure.is_some();
+            (Next::StandIn, Some((at, other))) => {
+                first_failure = first_failure.or(Some((arrival, model)));
+                place = at;
+                model = Some(other);
+                body = (question.body)(other);
+                continue;
+            }
+            (Next::FirstFailure, _) => {
+                overtaken = attempts.stood_in();
                 first_failure.take().unwrap_or((arrival, model))
             }
-            Next::Answer | Next::Again { .. } => (arrival, model),
+            (Next::Answer | Next::StandIn, _) => (arrival, model),
         };
         if let Some(failure) = arrival.failure {
-            return Err(failed(config, failure));
+            return Err(told(question.deadline.error(failure), passed_over));
         }
-        let stood_in = success && first_failure.is_some();
-        return Ok(Reply { arrival, model: model_of, attempts: attempts.made(), elapsed_ms: spent_ms, stood_in, overtaken });
+        return Ok(Reply {
+            arrival,
+            model: model_of.map_or("", |model| model.id),
+            attempts: attempts.made(),
+            elapsed_ms,
+            stood_in: outcome == Outcome::Answer && place > 0,
+            overtaken,
+            passed_over,
+        });
     }
 }
 
-/// A failure as the caller sees it.
-pub fn failed(config: &Config, failure: Failure) -> Error {
-    match failure {
-        Failure::Lost => error::upstream::unreachable(),
-        Failure::Gone => error::upstream::nobody(),
-        Failure::FirstByteLate => error::upstream::timeout(true, config.first_byte_ms),
-        Failure::TotalLate => error::upstream::timeout(false, config.total_ms),
+/// An error that says which models were not asked.
+fn told(error: Error, passed_over: String) -> Error {
+    if passed_over.is_empty() { error } else { error.with("x-maya-health", passed_over) }
+}
+
+/// A question on its way.
+struct Asked<'a, 'q, 'm> {
+    gateway: &'a Gateway,
+    config: &'a Config,
+    call: &'a Call,
+    question: &'a Question<'q, 'm>,
+}
+
+impl<'m> Asked<'_, '_, 'm> {
+    /// A caller may name any model; those that the operator's table has are watched.
+    fn watched(model: Option<Resolved<'m>>) -> Option<Resolved<'m>> {
+        model.filter(|model| model.row.is_some())
+    }
+
+    fn standing(&self, model: Option<Resolved<'m>>, now_ms: u64) -> Standing {
+        let standing = |model: Resolved<'m>| self.gateway.health.standing(model.id, (self.question.tokens)(model).surely, now_ms);
+        Self::watched(model).map_or(Standing::Usable, standing)
+    }
+
+    /// The place of the model that is asked first, and which are passed over for it.
+    fn first(&self, now_ms: u64) -> Result<(usize, String), Error> {
+        let Some(chain) = self.question.chain else { return Ok((0, String::new())) };
+        let standings = || chain.models().map(|model| self.standing(Some(model), now_ms));
+        match health::choose(standings()) {
+            Some(0) => Ok((0, String::new())),
+            Some(place) => Ok((place, health::told(chain.models().zip(standings()).take(place), now_ms))),
+            None => {
+                let lacks = chain.models().filter_map(|model| {
+                    let lack = self.gateway.health.lack(model.id, (self.question.tokens)(model).surely, now_ms)?;
+                    Some((model.id, lack))
+                });
+                let soonest = lacks.min_by_key(|(_, lack)| lack.until_ms);
+                let error = soonest.map_or_else(crate::error::upstream::unreachable, |(id, lack)| health::refusal(id, lack, now_ms));
+                Err(told(error, health::told(chain.models().zip(standings()), now_ms)))
+            }
+        }
+    }
+
+    /// The next model behind a place that is to be asked.
+    fn next(&self, place: usize, now_ms: u64) -> Option<(usize, Resolved<'m>)> {
+        let chain = self.question.chain?;
+        chain.models().enumerate().skip(place.saturating_add(1)).find(|(_, model)| self.standing(Some(*model), now_ms).is_usable())
+    }
+
+    fn begin(&self, model: Option<Resolved<'m>>, now_ms: u64) {
+        if let Some(model) = Self::watched(model) {
+            self.gateway.health.begin(model.id, now_ms, &self.config.health);
+        }
+    }
+
+    fn record(&self, model: Option<Resolved<'m>>, arrival: &Arrival, seen: Seen, jitter: f64) {
+        let Some(model) = Self::watched(model) else { return };
+        let impatient = || self.call.head.header(ReadHeader::QueueThreshold).is_some();
+        let answer = quota::Answer {
+            asked_ms: arrival.now_ms.saturating_sub(u64::from(arrival.elapsed_ms)),
+            now_ms: arrival.now_ms,
+            tokens: (self.question.tokens)(model),
+            headers: &arrival.passing,
+            // How full a queue may be is said by the caller, if it says it.
+            refused: (arrival.status == 429).then(|| Of::refused(&arrival.body)).filter(|of| *of != Of::Queue || !impatient()),
+            taken: arrival.status < 300,
+        };
+        self.gateway.health.record(model.id, &Report { seen, answer, jitter }, &self.config.health);
     }
 }
 

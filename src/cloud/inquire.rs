@@ -3,6 +3,8 @@
 use serde_json::Value;
 
 use super::call::{Question, ask};
+use super::chain::{Chain, Needs};
+use super::deadline::Deadline;
 use super::inquiry::{Inquired, Inquiry, Unfit, late, refused};
 use crate::Gateway;
 use crate::admission::Caller;
@@ -59,25 +61,28 @@ pub async fn inquire<T>(asker: Asker<'_>, inquiry: &Inquiry, read: impl Fn(Value
 }
 
 async fn once(asker: Asker<'_>, inquiry: &Inquiry, fault: Option<&str>) -> Result<Asked, Error> {
-    let Asker { config, call, caller, .. } = asker;
+    let Asker { gateway, config, call, caller } = asker;
     let model = config.models.resolve(&inquiry.model);
     let body = inquiry.body(model, fault);
     let request = CompletionRequest::read(&body, Endpoint::Chat)?;
-    let stand_in = model.fallback(&config.models, false).filter(|other| caller.may_call(config, other.id).is_ok());
+    let input_tokens = request.input_tokens();
+    let chain = Chain::of(&config.models, model, Needs { pictures: false, input_tokens }, |id| caller.may(config, id));
     let user = caller.end_user(inquiry.user.as_deref());
     let kept = inquiry.kept && caller.stores();
     let mut account = Account::of_inquiry(asker, user, kept, &body);
-    account.reserve(&Wanted { caller, request: &request, model, stand_in, user, kept }).await?;
+    let wanted = Wanted { caller, request: &request, model, chain, input_tokens, user, kept };
+    account.reserve(&wanted).await?;
     let question = Question {
         method: "POST",
         target: Endpoint::Chat.path(),
-        model: model.id,
-        body: Some(body.clone()),
-        stand_in: stand_in.map(|other| (other.id, inquiry.body(other, fault))),
+        chain: Some(chain),
+        body: &|asked| Some(inquiry.body(asked, fault)),
+        tokens: &|asked| wanted.tokens(asked),
         streaming: false,
-        aside_ms: Some(inquiry.within_ms),
+        aside: true,
+        deadline: Deadline::read(config, &call.head)?.within(inquiry.within_ms, call.now_ms()),
     };
-    let reply = match ask(config, call, question).await {
+    let reply = match ask(gateway, config, call, question).await {
         Ok(reply) => reply,
         Err(error) => {
             account.release(model.id, error.status);
@@ -95,7 +100,7 @@ async fn once(asker: Asker<'_>, inquiry: &Inquiry, fault: Option<&str>) -> Resul
         account.release(reply.model, 502);
         return Err(Unfit::Unreadable.into());
     }
-    let estimate = Usage { prompt_tokens: request.input_tokens(), completion_tokens: sse::spelled_tokens(answer) };
+    let estimate = Usage { prompt_tokens: input_tokens, completion_tokens: sse::spelled_tokens(answer) };
     let content_type = reply.arrival.content_type.as_str();
     account.settle(Outcome { model: reply.model, status, usage: said.usage, estimate, content_type, body: answer }).await;
     let usage = said.usage.unwrap_or(estimate);

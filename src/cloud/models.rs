@@ -47,7 +47,7 @@ pub struct Model {
     /// What the model can do.
     #[serde(default)]
     pub capabilities: Vec<Capability>,
-    /// The model to ask when this one fails twice.
+    /// The model to ask when this one fails, is slow or has no quota left.
     #[serde(default)]
     pub fallback: Option<String>,
     /// How strong the operator takes it to be, 0 to 100, beside the others of the table: what routing compares.
@@ -152,14 +152,5 @@ impl Models {
     pub fn lists(&self, list: &[String], name: &str) -> bool {
         let id = self.resolve(name).id;
         list.iter().any(|listed| self.resolve(listed).id == id)
-    }
-}
-
-impl<'m> Resolved<'m> {
-    /// The id of the model to ask instead, unless the request has pictures and that model is not known to see.
-    pub fn fallback(self, models: &'m Models, pictures: bool) -> Option<Resolved<'m>> {
-        let fallback = models.resolve(self.row?.fallback.as_deref()?);
-        let sees = fallback.row.is_some_and(|row| row.capabilities.contains(&Capability::Vision));
-        (sees || !pictures).then_some(fallback)
     }
 }

@@ -18,6 +18,7 @@ use super::storage::{Batch, Failure, Storage, cells};
 use super::terms::Span;
 use super::window::Window;
 use crate::admission::record::{KeyRecord, TenantRecord};
+use crate::cloud::health::shared::Gathered;
 
 /// How many slots, aliases, keys and owners are held in memory before all are let go: some 10 MB.
 const MOST_SLOTS: usize = 200_000;
@@ -142,6 +143,8 @@ pub struct Books<S> {
     pub(super) windows: Windows,
     pub(super) spent: HashMap<String, ByDay>,
     pub(super) open: Open,
+    /// Of the gateway's own ledger: what isolates have seen of the models. Not worth a write: who asks them soon knows it anew.
+    pub(super) health: Gathered,
     pub(super) oldest_entry_ms: Option<u64>,
     pub(super) oldest_usage_day: Option<u64>,
     /// When the first slot or stored answer counts no longer.
@@ -176,6 +179,7 @@ impl<S: Storage> Books<S> {
             windows: Windows::new(),
             spent: HashMap::new(),
             open: Open::default(),
+            health: Gathered::default(),
             oldest_entry_ms: None,
             oldest_usage_day: None,
             next_stale_ms: None,
@@ -235,6 +239,7 @@ impl<S: Storage> Books<S> {
             Message::PutDocument { kind, name, body, most, who } => self.put_document(&kind, &name, &body, most, who)?.to_string(),
             Message::Documents { kind, name } => self.documents(&kind, name.as_deref())?.to_string(),
             Message::DeleteDocument { kind, name, who } => self.delete_document(&kind, &name, who)?.to_string(),
+            Message::Health { rule, tidings } => serde_json::to_string(&self.health.exchange(&tidings, rule, self.now_ms))?,
             Message::Export { user } => self.export(&user)?.to_string(),
             Message::EraseUser { user, who } => self.erase_user(&user, who)?.to_string(),
             Message::EraseTenant { who } => self.erase_tenant(who)?.to_string(),

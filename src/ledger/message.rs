@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::terms::Terms;
 use crate::admission::record::{KeyRecord, TenantRecord};
+use crate::cloud::health::shared::{Rule, Tidings};
 use crate::cloud::models::MicroDollars;
 use crate::protocol::usage::Usage;
 
@@ -91,6 +92,13 @@ pub enum Message {
         name: String,
         /// Who removes it: a key's id, or `admin`.
         who: String,
+    },
+    /// What an isolate has seen of the models, for the gateway's own ledger. The reply is what all have seen; nothing of it is written.
+    Health {
+        /// By what it judges.
+        rule: Rule,
+        /// What it has seen.
+        tidings: Vec<Tidings>,
     },
     /// All that is known of an end user.
     Export {

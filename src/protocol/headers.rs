@@ -4,7 +4,7 @@
 pub const USER_AGENT: &str = concat!("maya-edge/", env!("CARGO_PKG_VERSION"));
 
 /// What a page may read of an answer.
-pub const EXPOSED: &str = "x-request-id, x-upstream-request-id, inference-id, x-maya-model, x-maya-attempts, x-maya-route, cache-status, age, server-timing, retry-after, x-next-after, \
+pub const EXPOSED: &str = "x-request-id, x-upstream-request-id, inference-id, x-maya-model, x-maya-attempts, x-maya-route, x-maya-health, cache-status, age, server-timing, retry-after, x-next-after, \
 x-should-retry, ratelimit, ratelimit-policy, x-maya-budget, x-maya-ledger, idempotent-replayed, x-ratelimit-limit-requests-minute, x-ratelimit-limit-requests-hour, x-ratelimit-limit-requests-day, \
 x-ratelimit-limit-tokens-minute, x-ratelimit-limit-tokens-hour, x-ratelimit-limit-tokens-day, x-ratelimit-remaining-requests-minute, \
 x-ratelimit-remaining-requests-hour, x-ratelimit-remaining-requests-day, x-ratelimit-remaining-tokens-minute, \
@@ -16,7 +16,7 @@ x-ratelimit-reset-tokens-day";
 pub const READ_DOWN: [&str; 2] = ["content-type", "x-request-id"];
 
 /// The upstream's headers that go to the caller under their own names. A list of what may pass, not of what may not: cookies, the
-/// server's name and whatever comes tomorrow stay behind.
+/// server's name and whatever comes tomorrow stay behind. `cloud/health/quota.rs` knows those of rate limits by their places.
 pub const PASSING_DOWN: [&str; 22] = [
     "inference-id",
     "retry-after",

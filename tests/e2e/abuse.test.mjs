@@ -398,7 +398,7 @@ describe("line ends and other strange characters", () => {
       }
       // Line ends would be other headers of the request itself. The rest comes as the bytes of UTF-8.
       const bytes = Buffer.from(text.replace(/[\r\n\0]/g, ""), "utf8").toString("latin1");
-      for (const name of ["x-request-id", "origin", "idempotency-key", "cf-aig-cache-key", "traceparent", "tracestate", "accept", "access-control-request-headers", "queue_threshold", "cache-control", "authorization", "content-type", "x-cerebras-3rd-party-integration"]) {
+      for (const name of ["x-request-id", "origin", "idempotency-key", "cf-aig-cache-key", "traceparent", "tracestate", "accept", "access-control-request-headers", "queue_threshold", "x-maya-deadline-ms", "cache-control", "authorization", "content-type", "x-cerebras-3rd-party-integration"]) {
         const body = JSON.stringify(chat("hi"));
         for (const [method, path, sent] of [["POST", "/v1/chat/completions", body], ["GET", "/v1/audit", ""], ["OPTIONS", "/v1/chat/completions", ""]]) {
           const own = name === "authorization" ? "" : `authorization: Bearer ${KEY}\r\n`;

@@ -72,9 +72,10 @@ export async function startStandIn(...flags) {
 
 /**
  * The Worker as `wrangler deploy` would upload it, with the variables of wrangler.toml and those given. `cache`, `keys`
- * and `ledger` are whether it has those bindings, or "broken"; `wrongKeys` how many an address may send in a minute, if that is limited; `prelude` is code that stands before the Worker's own; `storage` is a folder that outlasts the Worker.
+ * and `ledger` are whether it has those bindings, or "broken"; `wrongKeys` how many an address may send in a minute, if that is limited; `prelude` is code that stands before the Worker's own; `storage` is a folder that outlasts the Worker; `twin` is whether
+ * there is a second isolate, which has the same ledgers and namespaces.
  */
-export async function startEdge({ vars = {}, local = false, cache = true, prelude = "", storage, ledger = true, keys = true, wrongKeys = 0 } = {}) {
+export async function startEdge({ vars = {}, local = false, cache = true, prelude = "", storage, ledger = true, keys = true, wrongKeys = 0, twin = false } = {}) {
   const index = fs.readFileSync(path.join(build, "index.js"), "utf8").replace(/^globalThis\.MAYA_EDGE_LOCAL = true;\n/, "");
   const bindings = {
     ...config.vars,
@@ -82,41 +83,47 @@ export async function startEdge({ vars = {}, local = false, cache = true, prelud
     CEREBRAS_API_KEY: "csk-e2e",
     ADMIN_SECRET,
     EDGE_SECRET,
+    // Tests ask for failures by the dozen; those of a test must not keep the next from its model.
+    HEALTH: { breakers: false, quotas: false, share_ms: 86_400_000 },
     ...vars,
   };
   for (const [name, value] of Object.entries(bindings)) if (value === undefined) delete bindings[name];
   const logs = [];
+  const worker = {
+    modules: [
+      { type: "ESModule", path: path.join(build, "index.js"), contents: prelude + (local ? "globalThis.MAYA_EDGE_LOCAL = true;\n" : "") + index },
+      { type: "CompiledWasm", path: path.join(build, "index_bg.wasm") },
+    ],
+    modulesRoot: build,
+    compatibilityDate: config.compatibility_date,
+    compatibilityFlags: config.compatibility_flags,
+    bindings,
+    durableObjects: ledger === true ? { LEDGER: { className: "TenantLedger", useSQLite: true } } : {},
+    kvNamespaces: [cache === true && "CACHE", keys === true && "KEYS"].filter(Boolean),
+    ratelimits: wrongKeys ? { WRONG_KEYS: { namespace_id: "1001", simple: { limit: wrongKeys, period: 60 } } } : {},
+    // Something that is none of what it is bound as: each call of its methods fails.
+    serviceBindings: Object.fromEntries(
+      Object.entries({ CACHE: cache, KEYS: keys, LEDGER: ledger })
+        .filter(([, state]) => state === "broken")
+        .map(([name]) => [name, () => new Response()]),
+    ),
+    // A socket of the Worker's own: Miniflare's entry in front of it would compress answers and keep it from seeing callers go away.
+    unsafeDirectSockets: [{ host: "127.0.0.1", port: 0 }],
+  };
+  const second = { ...worker, name: "second", durableObjects: { LEDGER: { className: "TenantLedger", useSQLite: true, scriptName: "first" } } };
   const miniflare = new Miniflare(
     convertV4MiniflareOptions({
       host: "127.0.0.1",
       port: 0,
       cf: false,
       resourcePersistencePath: storage,
-      modules: [
-        { type: "ESModule", path: path.join(build, "index.js"), contents: prelude + (local ? "globalThis.MAYA_EDGE_LOCAL = true;\n" : "") + index },
-        { type: "CompiledWasm", path: path.join(build, "index_bg.wasm") },
-      ],
-      modulesRoot: build,
-      compatibilityDate: config.compatibility_date,
-      compatibilityFlags: config.compatibility_flags,
-      bindings,
-      durableObjects: ledger === true ? { LEDGER: { className: "TenantLedger", useSQLite: true } } : {},
-      kvNamespaces: [cache === true && "CACHE", keys === true && "KEYS"].filter(Boolean),
-      ratelimits: wrongKeys ? { WRONG_KEYS: { namespace_id: "1001", simple: { limit: wrongKeys, period: 60 } } } : {},
-      // Something that is none of what it is bound as: each call of its methods fails.
-      serviceBindings: Object.fromEntries(
-        Object.entries({ CACHE: cache, KEYS: keys, LEDGER: ledger })
-          .filter(([, state]) => state === "broken")
-          .map(([name]) => [name, () => new Response()]),
-      ),
-      // A socket of the Worker's own: Miniflare's entry in front of it would compress answers and keep it from seeing callers go away.
-      unsafeDirectSockets: [{ host: "127.0.0.1", port: 0 }],
       handleStructuredLogs: ({ level, message }) => logs.push(`${level}: ${message}`),
+      ...(twin ? { workers: [{ ...worker, name: "first" }, second] } : worker),
     }),
   );
   await miniflare.ready;
-  const url = String(await miniflare.unsafeGetDirectURL()).replace(/\/$/, "");
-  return { url, logs, miniflare, stop: () => miniflare.dispose() };
+  const at = async (name) => String(await miniflare.unsafeGetDirectURL(name)).replace(/\/$/, "");
+  return { url: await at(), logs, miniflare, stop: () => miniflare.dispose(), ...(twin && { twin: { url: await at("second") } }) };
 }
 
 /** A message or a note as the ledger reads it: its name around what it says. */

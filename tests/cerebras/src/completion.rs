@@ -132,6 +132,10 @@ async fn attempt(
     if let Some(name) = &faults.unfit_once {
         faults.unfit |= state.fails_yet(seed::digest(name.as_bytes()), 1);
     }
+    let wait_ms = value["model"].as_str().map_or(0, |model| faults.wait_of(model));
+    if wait_ms > 0 {
+        tokio::time::sleep(Duration::from_millis(wait_ms)).await;
+    }
     before(faults).await?;
     if let Some(status) = value["model"].as_str().and_then(|model| faults.for_model(model)) {
         return Err(Problem::of_status(status).into());

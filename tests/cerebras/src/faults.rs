@@ -1,6 +1,6 @@
 //! The misbehaviour that a request asks for, by `[[name=value]]` in a prompt or by the header `x-stand-in: name=value, name`.
 //!
-//! Time: `latency=MS` before the headers, `first-byte=MS` after them, `chunk=MS` between the chunks of a stream, `hang` for ever.
+//! Time: `latency=MS` before the headers, `latency-model=MODEL:MS` for one model only, `first-byte=MS` after them, `chunk=MS` between the chunks of a stream, `hang` for ever.
 //!
 //! Instead of an answer: `cut-before`, `status=CODE`, `status-model=MODEL:CODE` for one model only, `rate-requests`, `rate-tokens`,
 //! `rate-queue`, with `retry-after=S` if there is to be such a header. `once=CODE`, `once=cut-before` and `once=cut-headers` fail
@@ -67,6 +67,8 @@ pub enum Ending {
 pub struct Faults {
     /// Milliseconds before the response headers.
     pub latency: u64,
+    /// Milliseconds before the response headers of one model each.
+    pub latency_model: Vec<(String, u64)>,
     /// Milliseconds between the headers and the first byte of the body.
     pub first_byte: u64,
     /// Milliseconds between the chunks of a stream.
@@ -137,6 +139,10 @@ impl Faults {
         let events = || value.map_or(Ok(1), number);
         match name {
             "latency" => self.latency = needed(value)?,
+            "latency-model" => {
+                let (model, ms) = value.ok_or(())?.rsplit_once(':').ok_or(())?;
+                self.latency_model.push((model.to_owned(), number(ms)?));
+            }
             "first-byte" => self.first_byte = needed(value)?,
             "chunk" => self.chunk = needed(value)?,
             "chunks" => self.chunks = Some(needed(value)?),
@@ -183,6 +189,11 @@ impl Faults {
             _ => return Err(()),
         }
         Ok(())
+    }
+
+    /// The wait, in milliseconds, that this model has.
+    pub fn wait_of(&self, model: &str) -> u64 {
+        self.latency_model.iter().find(|(name, _)| name == model).map_or(0, |(_, ms)| *ms)
     }
 
     /// The error that this model gets.
@@ -248,10 +259,11 @@ mod tests {
         let words = "latency=1, first-byte=1, chunk=1, chunks=1, words=1, cut-before, cut-headers, cut=1, close=1, half=1, \
             half-bytes=1, error=1, flat-error=1, hang, hang=1, status=500, rate-requests, rate-tokens, rate-queue, \
             retry-after=2, once=500, once=cut-before, once=cut-headers, times=2, garbage, unfit, unfit=a, no-finish, finish=length, refusal, \
-            empty, usage-chunk, unicode, parallel, cookie, status-model=a:b:500";
+            empty, usage-chunk, unicode, parallel, cookie, status-model=a:b:500, latency-model=a:b:5";
         let mut faults = Faults::default();
         assert_eq!(faults.read_header(words), Ok(()));
         assert_eq!(faults.status_model, [("a:b".to_owned(), 500)]);
+        assert_eq!((faults.wait_of("a:b"), faults.wait_of("a")), (5, 0));
         for word in words.split(',') {
             assert_ne!((word, of(&format!("[[{}]]", word.trim())) == Faults::default()), (word, word.trim() != "cookie"));
         }
