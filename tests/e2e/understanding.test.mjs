@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import OpenAI from "openai";
 import {
-  KEY, KEYS, OTHER_KEY, administer, assertError, eventually, makeKey, post, sha256, startEdge, startStandIn, usageOf,
+  KEY, KEYS, OTHER_KEY, administer, assertError, eventually, makeKey, post, sha256, startEdge, startStandIn, usageOf, vault,
 } from "./edge.mjs";
 
 const PAGE = "https://app.example";
@@ -330,6 +330,12 @@ describe("a tenant's own intents", () => {
     const classify = async () => (await results("intents", { input: "reserve a table for two", edge: "only" }, { key, at: edge })).results[0].source;
     assert.equal(await classify(), "tenant");
     assert.equal((await call("DELETE", "/v1/users/ann", { key })).status, 200);
+    // The key that copies are encrypted with has been destroyed, so there is another copy.
+    const kv = await edge.miniflare.getKVNamespace("KEYS");
+    const { salt } = await kv.get("tenant:leaving", "json");
+    const stored = Buffer.from(await kv.get("documents:intent:leaving", "arrayBuffer"));
+    const copy = JSON.parse(vault("leaving", salt).open("documents:intent:leaving", stored));
+    assert.deepEqual(copy.map(({ name, body }) => [name, body.examples.length]), [["book_table", 4]]);
     assert.equal((await (await call("GET", "/v1/intents/book_table", { key })).json()).examples.length, 4);
     const erased = await (await administer(edge, "DELETE", "/admin/tenants/leaving/data")).json();
     assert.equal(erased.removed.documents, 1);
