@@ -92,8 +92,8 @@ pub async fn answer(gateway: &Gateway, call: &Call, subject: Subject, tenant: Op
         let mut timing = Timing::default();
         timing.upstream(inquiries.elapsed_ms);
         lines.add("server-timing", &timing.header());
-        lines.add("x-maya-model", &inquiries.model);
     }
+    lines.add("x-maya-model", if inquiries.requests > 0 { &inquiries.model } else { subject.model() });
     add_common(gateway, call, None, &mut lines);
     Ok(call.respond(200, &lines, Some(answer)))
 }
@@ -120,8 +120,8 @@ async fn ask_cloud(
                 }
                 left.retain(|place| !portion.contains(place));
             }
-            // The caller has gone, and nobody reads what could be said.
-            Err(error) if asked.mode == Mode::Never || error.status == 499 => return Err(error),
+            // Who has gone reads nothing, and a key of which the ledger has just said that it is revoked gets nothing.
+            Err(error) if asked.mode == Mode::Never || matches!(error.status, 401 | 499) => return Err(error),
             Err(error) => {
                 without_cloud(verdicts, &left, &error);
                 return Ok(());

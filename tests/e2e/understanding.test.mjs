@@ -286,6 +286,15 @@ describe("the cloud", () => {
   });
 });
 
+describe("a key that is revoked", () => {
+  test("gets no word of the edge either once the ledger has said so", async () => {
+    const { key, id } = await makeKey(edge, { tenant: "revoked" });
+    assert.equal((await ask("intents", { input: UNSURE }, { key })).status, 200);
+    assert.equal((await administer(edge, "DELETE", `/admin/keys/${id}`)).status, 200);
+    await assertError(await ask("intents", { input: UNSURE }, { key }), 401, "revoked_api_key");
+  });
+});
+
 describe("a tenant's own intents", () => {
   const examples = ["book a table for two", "reserve a table tonight", "can I get a table for four people", "table reservation for Saturday evening"];
   const put = (name, body, options) => call("PUT", `/v1/intents/${name}`, { body, ...options });
