@@ -27,7 +27,7 @@ use maya_edge::understanding::intents::weighed;
 use maya_edge::understanding::own::{Document, Own, OwnIntent, Remembered, check_name};
 use maya_edge::understanding::sentiments::LEAST;
 use maya_edge::understanding::vectors::Wanted;
-use maya_edge::understanding::{By, Mode, Subject, cloud, edge, to_ask, without_cloud};
+use maya_edge::understanding::{By, Mode, Subject, cloud, edge, to_ask, with_cloud, without_cloud};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -155,6 +155,12 @@ fn without_the_cloud_the_edges_word_stands_unsure_and_the_failure_is_named() {
     assert_eq!(to_ask(Mode::Only, &verdicts), [0_usize; 0]);
     assert_eq!(to_ask(Mode::First, &verdicts), [0]);
     assert_eq!(to_ask(Mode::Never, &verdicts), [0, 1]);
+    let mut answered = verdicts.clone();
+    let said =
+        cloud::read(Subject::Intents, &Own::default(), &["qwertzu"], &json!({"t1": {"intent": "reply", "confidence": 0.5}})).unwrap();
+    with_cloud(Mode::First, &mut answered, &[0], said);
+    assert_eq!(answered[0].result()["reason"], "cloud; edge=below_threshold");
+    assert_eq!((answered[0].by, &answered[1]), (By::Cloud, &verdicts[1]));
     without_cloud(&mut verdicts, &[0], &Error::new(503, "ledger_unreachable", ""));
     assert_eq!(verdicts[0].result()["reason"], "below_threshold; cloud=ledger_unreachable");
     assert_eq!((verdicts[0].unsure, verdicts[1].unsure, verdicts[1].by), (true, false, By::Edge));

@@ -20,7 +20,7 @@ use crate::protocol::usage::Usage;
 use crate::telemetry::timing::Timing;
 use crate::understanding::asked::Asked;
 use crate::understanding::own::{KIND, Own};
-use crate::understanding::{Mode, Subject, Verdict, cloud, edge, to_ask, vectors, without_cloud};
+use crate::understanding::{Mode, Subject, Verdict, cloud, edge, to_ask, vectors, with_cloud, without_cloud};
 
 /// The largest body, in bytes.
 const LARGEST_BODY: u32 = 1024 * 1024;
@@ -113,11 +113,7 @@ async fn ask_cloud(
         let texts: Vec<&str> = portion.iter().filter_map(|place| asked.texts.get(*place)).map(String::as_str).collect();
         match ask_portion(door, asked, own, &texts, inquiries).await {
             Ok(said) => {
-                for (place, verdict) in portion.iter().zip(said) {
-                    if let Some(slot) = verdicts.get_mut(*place) {
-                        *slot = verdict;
-                    }
-                }
+                with_cloud(asked.mode, verdicts, &portion, said);
                 left.retain(|place| !portion.contains(place));
             }
             // Who has gone reads nothing, and a key of which the ledger has just said that it is revoked gets nothing.

@@ -181,7 +181,7 @@ describe("the cloud", () => {
     const { results: found, usage } = await results("intents", { input: ["Write a post about our sale", UNSURE, "Translate this into French"] });
     assert.deepEqual(found.map((result) => result.answered_by), ["edge", "cloud", "edge"]);
     assert.equal(found[1].unsure, false);
-    assert.equal(found[1].reason, "cloud");
+    assert.equal(found[1].reason, "cloud; edge=below_threshold");
     assert.equal(await completions(), before + 1);
     assert.deepEqual([usage.cloud.requests, usage.cloud.model], [1, "gpt-oss-120b"]);
     const { body } = await standIn.last();
@@ -203,7 +203,7 @@ describe("the cloud", () => {
       const { results: found } = await results(what, { input: Array.from({ length: 20 }, (_, at) => `Good morning ${at}`), edge: "never" });
       assert.equal(found.length, 20);
       for (const result of found) {
-        assert.deepEqual([result.answered_by, result.unsure], ["cloud", false]);
+        assert.deepEqual([result.answered_by, result.unsure, result.reason], ["cloud", false, "cloud; edge=never"]);
         assert.ok(result.confidence >= 0 && result.confidence <= 1);
         check(result);
       }
