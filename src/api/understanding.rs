@@ -20,7 +20,7 @@ use crate::protocol::usage::Usage;
 use crate::telemetry::timing::Timing;
 use crate::understanding::asked::Asked;
 use crate::understanding::own::{KIND, Own};
-use crate::understanding::{Mode, Subject, Verdict, cloud, edge, to_ask, vectors, without_cloud};
+use crate::understanding::{Mode, Subject, Verdict, cloud, edge, to_ask, vectors, with_cloud, without_cloud};
 
 /// The largest body, in bytes.
 const LARGEST_BODY: u32 = 1024 * 1024;
@@ -92,8 +92,8 @@ pub async fn answer(gateway: &Gateway, call: &Call, subject: Subject, tenant: Op
         let mut timing = Timing::default();
         timing.upstream(inquiries.elapsed_ms);
         lines.add("server-timing", &timing.header());
-        lines.add("x-maya-model", &inquiries.model);
     }
+    lines.add("x-maya-model", if inquiries.requests > 0 { &inquiries.model } else { subject.model() });
     add_common(gateway, call, None, &mut lines);
     Ok(call.respond(200, &lines, Some(answer)))
 }
@@ -113,15 +113,11 @@ async fn ask_cloud(
         let texts: Vec<&str> = portion.iter().filter_map(|place| asked.texts.get(*place)).map(String::as_str).collect();
         match ask_portion(door, asked, own, &texts, inquiries).await {
             Ok(said) => {
-                for (place, verdict) in portion.iter().zip(said) {
-                    if let Some(slot) = verdicts.get_mut(*place) {
-                        *slot = verdict;
-                    }
-                }
+                with_cloud(asked.mode, verdicts, &portion, said);
                 left.retain(|place| !portion.contains(place));
             }
-            // The caller has gone, and nobody reads what could be said.
-            Err(error) if asked.mode == Mode::Never || error.status == 499 => return Err(error),
+            // Who has gone reads nothing, and a key of which the ledger has just said that it is revoked gets nothing.
+            Err(error) if asked.mode == Mode::Never || matches!(error.status, 401 | 499) => return Err(error),
             Err(error) => {
                 without_cloud(verdicts, &left, &error);
                 return Ok(());

@@ -86,7 +86,8 @@ async fn once(asker: Asker<'_>, inquiry: &Inquiry, fault: Option<&str>) -> Resul
         Ok(reply) => reply,
         Err(error) => {
             account.release(model.id, error.status);
-            return Err(if error.status == 504 { late(inquiry.within_ms) } else { error });
+            let within_ms = inquiry.within_ms.min(config.first_byte_ms).min(config.total_ms);
+            return Err(if error.status == 504 { late(within_ms) } else { error });
         }
     };
     let status = reply.arrival.status;

@@ -130,7 +130,10 @@ pub fn refused(status: u16) -> Error {
             let message = "Cerebras takes no more calls of the gateway for the moment. Try again.";
             Error::new(429, "upstream_busy", message).about("quota").with("retry-after", "1".to_owned())
         }
-        500.. => Error::new(status.clamp(502, 504), "upstream_error", format!("Cerebras failed with status {status}. Try again.")),
+        500.. => {
+            let own = if matches!(status, 503 | 504) { status } else { 502 };
+            Error::new(own, "upstream_error", format!("Cerebras failed with status {status}. Try again."))
+        }
         _ => {
             let message = format!(
                 "Cerebras refused the gateway's own question with status {status}. The operator has to see to the key and the models."

@@ -90,6 +90,8 @@ pub struct Verdict {
     pub reason: &'static str,
     /// Whether the gateway would rather ask somebody who knows better.
     pub unsure: bool,
+    /// Why the cloud was asked, when it has answered: the edge's own reason, or `never`.
+    pub asked_for: Option<&'static str>,
     /// The code of the error for which the cloud could not be asked.
     pub cloud_failure: Option<&'static str>,
     /// What else it may be, the likeliest first; none where that means nothing.
@@ -100,7 +102,7 @@ impl Verdict {
     /// A verdict of the gateway's own. It says an object.
     fn of_edge(says: Value, confidence: Option<f64>, reason: &'static str, unsure: bool) -> Self {
         let says = if let Value::Object(says) = says { says } else { Map::new() };
-        Self { says, confidence, by: By::Edge, reason, unsure, cloud_failure: None, alternatives: None }
+        Self { says, confidence, by: By::Edge, reason, unsure, asked_for: None, cloud_failure: None, alternatives: None }
     }
 
     /// A verdict of the cloud's.
@@ -108,12 +110,13 @@ impl Verdict {
         Self { by: By::Cloud, ..Self::of_edge(says, Some(confidence), "cloud", false) }
     }
 
-    /// What the caller gets. The reason names what kept the cloud from answering, if something did.
+    /// What the caller gets. The reason names what kept the cloud from answering, if something did, and why it was asked when it has.
     pub fn result(&self) -> Value {
         let mut result = self.says.clone();
-        let reason = match self.cloud_failure {
-            Some(code) => format!("{}; cloud={code}", self.reason),
-            None => self.reason.to_owned(),
+        let reason = match (self.asked_for, self.cloud_failure) {
+            (Some(why), _) => format!("{}; edge={why}", self.reason),
+            (None, Some(code)) => format!("{}; cloud={code}", self.reason),
+            (None, None) => self.reason.to_owned(),
         };
         let by = match self.by {
             By::Edge => "edge",
@@ -154,6 +157,16 @@ pub fn to_ask(mode: Mode, verdicts: &[Verdict]) -> Vec<usize> {
         Mode::Never => true,
     };
     verdicts.iter().enumerate().filter(|(_, verdict)| asks(verdict)).map(|(place, _)| place).collect()
+}
+
+/// Puts what the cloud has said of some texts in the place of what the gateway itself says.
+pub fn with_cloud(mode: Mode, verdicts: &mut [Verdict], places: &[usize], said: Vec<Verdict>) {
+    for (place, verdict) in places.iter().zip(said) {
+        if let Some(slot) = verdicts.get_mut(*place) {
+            let why = if mode == Mode::Never { "never" } else { slot.reason };
+            *slot = Verdict { asked_for: Some(why), ..verdict };
+        }
+    }
 }
 
 /// Marks the verdicts for which the cloud could not be asked: the gateway's own word stands, unsure.

@@ -6,8 +6,8 @@ use super::{Verdict, rounded};
 use crate::edge::language::{UNKNOWN, detect};
 use crate::edge::sentiment::{Label, Tone, analyze};
 
-/// The probability of a label from which it is told. Below it no label has a clear majority: on the project's own rated posts the label is then
-/// wrong in nearly every other text, and above it in about one of five (`tests/edge_resources.rs` holds that).
+/// The probability of a label from which it is told: somewhat more than all others together. Of the project's own rated posts the label is
+/// right in 42 of 45 above it, and in 6 of 9 below (`tests/edge_resources.rs` holds that).
 pub const LEAST: f64 = 0.55;
 /// How sure it must be that a text is in another language than English before the model's word counts for little.
 const FOREIGN: f64 = 0.7;

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import OpenAI from "openai";
 import {
-  KEY, KEYS, OTHER_KEY, administer, assertError, eventually, makeKey, post, sha256, startEdge, startStandIn, usageOf,
+  KEY, KEYS, OTHER_KEY, administer, assertError, eventually, makeKey, post, sha256, startEdge, startStandIn, usageOf, vault,
 } from "./edge.mjs";
 
 const PAGE = "https://app.example";
@@ -181,7 +181,7 @@ describe("the cloud", () => {
     const { results: found, usage } = await results("intents", { input: ["Write a post about our sale", UNSURE, "Translate this into French"] });
     assert.deepEqual(found.map((result) => result.answered_by), ["edge", "cloud", "edge"]);
     assert.equal(found[1].unsure, false);
-    assert.equal(found[1].reason, "cloud");
+    assert.equal(found[1].reason, "cloud; edge=below_threshold");
     assert.equal(await completions(), before + 1);
     assert.deepEqual([usage.cloud.requests, usage.cloud.model], [1, "gpt-oss-120b"]);
     const { body } = await standIn.last();
@@ -203,7 +203,7 @@ describe("the cloud", () => {
       const { results: found } = await results(what, { input: Array.from({ length: 20 }, (_, at) => `Good morning ${at}`), edge: "never" });
       assert.equal(found.length, 20);
       for (const result of found) {
-        assert.deepEqual([result.answered_by, result.unsure], ["cloud", false]);
+        assert.deepEqual([result.answered_by, result.unsure, result.reason], ["cloud", false, "cloud; edge=never"]);
         assert.ok(result.confidence >= 0 && result.confidence <= 1);
         check(result);
       }
@@ -286,6 +286,15 @@ describe("the cloud", () => {
   });
 });
 
+describe("a key that is revoked", () => {
+  test("gets no word of the edge either once the ledger has said so", async () => {
+    const { key, id } = await makeKey(edge, { tenant: "revoked" });
+    assert.equal((await ask("intents", { input: UNSURE }, { key })).status, 200);
+    assert.equal((await administer(edge, "DELETE", `/admin/keys/${id}`)).status, 200);
+    await assertError(await ask("intents", { input: UNSURE }, { key }), 401, "revoked_api_key");
+  });
+});
+
 describe("a tenant's own intents", () => {
   const examples = ["book a table for two", "reserve a table tonight", "can I get a table for four people", "table reservation for Saturday evening"];
   const put = (name, body, options) => call("PUT", `/v1/intents/${name}`, { body, ...options });
@@ -330,6 +339,12 @@ describe("a tenant's own intents", () => {
     const classify = async () => (await results("intents", { input: "reserve a table for two", edge: "only" }, { key, at: edge })).results[0].source;
     assert.equal(await classify(), "tenant");
     assert.equal((await call("DELETE", "/v1/users/ann", { key })).status, 200);
+    // The key that copies are encrypted with has been destroyed, so there is another copy.
+    const kv = await edge.miniflare.getKVNamespace("KEYS");
+    const { salt } = await kv.get("tenant:leaving", "json");
+    const stored = Buffer.from(await kv.get("documents:intent:leaving", "arrayBuffer"));
+    const copy = JSON.parse(vault("leaving", salt).open("documents:intent:leaving", stored));
+    assert.deepEqual(copy.map(({ name, body }) => [name, body.examples.length]), [["book_table", 4]]);
     assert.equal((await (await call("GET", "/v1/intents/book_table", { key })).json()).examples.length, 4);
     const erased = await (await administer(edge, "DELETE", "/admin/tenants/leaving/data")).json();
     assert.equal(erased.removed.documents, 1);
