@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::guardrails::policy::Guardrails;
 use super::keys::KeyDigest;
 use crate::config::CacheMode;
 use crate::ledger::terms::{Budget, Limit, Span};
@@ -175,6 +176,9 @@ pub struct TenantRecord {
     /// Whether what is answered may be kept at all. Absent: yes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub store: Option<bool>,
+    /// What is found in prompts and answers, and what happens then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guardrails: Option<Guardrails>,
     /// The cache's epoch: raised by an erasure.
     #[serde(default)]
     pub epoch: u32,
