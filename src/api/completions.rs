@@ -1,11 +1,12 @@
 //! `/v1/chat/completions` and `/v1/completions`: the life of a request, from the door to the answer and what follows it.
 
 use super::add_common;
+use super::guarding::{self, Guarding, Relayed};
 use crate::Gateway;
 use crate::admission::account::{Account, Outcome, Stored};
 use crate::admission::reservation::Wanted;
 use crate::admission::{self, Caller, record};
-use crate::boundary::{Answered, Arrival, Call, Failure, ReadHeader};
+use crate::boundary::{Answered, Call, Failure, ReadHeader};
 use crate::cache::entry::Form;
 use crate::cache::key::{self, CacheKey};
 use crate::cache::steering::Steering;
@@ -38,6 +39,10 @@ pub async fn answer(gateway: &Gateway, call: &Call, endpoint: Endpoint, tenant: 
         request = CompletionRequest::read(folded, endpoint)?;
     }
     caller.may_call(config, request.model())?;
+    let (mut guarding, redacted) = guarding::prompt(gateway, &caller, &request)?;
+    if let Some(redacted) = &redacted {
+        request = CompletionRequest::read(redacted, endpoint)?;
+    }
     let model = config.models.resolve(request.model());
     let stand_in = model.fallback(&config.models, request.pictures());
     let added_cap = request.lacks_cap().then_some(model.cap_tokens);
@@ -72,7 +77,15 @@ pub async fn answer(gateway: &Gateway, call: &Call, endpoint: Endpoint, tenant: 
         timing.cache(now_ms.saturating_sub(call.head.now_ms));
         match &found {
             Ok(Some(bytes)) => match replayed(bytes, &request, steering.max_age, now_ms) {
-                Found::Answer { body, age, ttl, usage } => {
+                Found::Answer { mut body, age, ttl, usage } => {
+                    if let Some(guarding) = &mut guarding {
+                        let released = |_: &Error| {
+                            if account.is_idempotent() {
+                                account.release(model.id, 403)
+                            }
+                        };
+                        body = guarding.hit(body, &request).inspect_err(released)?;
+                    }
                     let content_type = if request.stream() { EVENT_STREAM } else { "application/json" };
                     let mut lines = Lines::default();
                     lines.add("content-type", content_type);
@@ -81,6 +94,9 @@ pub async fn answer(gateway: &Gateway, call: &Call, endpoint: Endpoint, tenant: 
                     lines.add("x-maya-model", model.id);
                     lines.add("server-timing", &timing.header());
                     account.say(&mut lines);
+                    if let Some(guarding) = &guarding {
+                        guarding.say(&mut lines);
+                    }
                     add_common(gateway, call, None, &mut lines);
                     account
                         .hit(Outcome { model: model.id, status: 200, usage: Some(usage), content_type, body: &body, ..Outcome::default() })
@@ -113,7 +129,7 @@ pub async fn answer(gateway: &Gateway, call: &Call, endpoint: Endpoint, tenant: 
         method: "POST",
         target: endpoint.path(),
         model: model.id,
-        body: request.rewritten(model.id, added_cap).or_else(|| folded.clone()),
+        body: request.rewritten(model.id, added_cap).or_else(|| redacted.clone()).or_else(|| folded.clone()),
         stand_in: stand_in.map(|other| {
             let cap = request.lacks_cap().then_some(other.cap_tokens);
             (other.id, request.rewritten(other.id, cap).unwrap_or_else(|| request.root().raw().as_bytes().to_vec()))
@@ -132,7 +148,7 @@ pub async fn answer(gateway: &Gateway, call: &Call, endpoint: Endpoint, tenant: 
         // Kept under the name of the model that was asked, it would outlive that model's failure.
         visit.place = None;
     }
-    give(Giving { gateway, call, caller: &caller, request: &request, visit, timing }, account, reply).await
+    give(Giving { gateway, call, caller: &caller, request: &request, visit, timing }, account, guarding, reply).await
 }
 
 const EVENT_STREAM: &str = "text/event-stream; charset=utf-8";
@@ -180,7 +196,12 @@ struct Giving<'a> {
 }
 
 /// Gives the caller what Cerebras said, and keeps what may be kept once it has gone out.
-async fn give(giving: Giving<'_>, mut account: Account<'_>, reply: Reply<'_>) -> Result<Answered, Error> {
+async fn give(
+    giving: Giving<'_>,
+    mut account: Account<'_>,
+    mut guarding: Option<Guarding<'_>>,
+    reply: Reply<'_>,
+) -> Result<Answered, Error> {
     let Giving { gateway, call, request, visit, timing, .. } = &giving;
     let Reply { arrival, model, attempts, overtaken, .. } = reply;
     let status = arrival.status;
@@ -191,6 +212,16 @@ async fn give(giving: Giving<'_>, mut account: Account<'_>, reply: Reply<'_>) ->
         if status < 400 {
             return Err(error::upstream::unreadable());
         }
+    }
+    let estimated = || estimate(request, usage, &arrival.body);
+    let content_type = arrival.content_type.as_str();
+    let mut shown = None;
+    if let Some(guarding) = guarding.as_mut().filter(|_| status == 200 && !arrival.is_stream) {
+        // What is withheld was paid for all the same.
+        let paid = |_: &Error| {
+            account.settle_broken(Outcome { model, status, usage, estimate: estimated(), content_type, body: &arrival.body });
+        };
+        shown = guarding.answer(&arrival.body).inspect_err(paid)?;
     }
     let entry = match quality {
         Quality::Keepable if visit.store.is_some() => visit.entry(Form::Whole, &arrival.body, usage, call.now_ms()),
@@ -204,21 +235,34 @@ async fn give(giving: Giving<'_>, mut account: Account<'_>, reply: Reply<'_>) ->
     lines.add("x-maya-attempts", &attempts.to_string());
     lines.add("server-timing", &timing.header());
     account.say(&mut lines);
+    if let Some(guarding) = &guarding {
+        guarding.say(&mut lines);
+    }
     add_common(gateway, call, answer::request_id(&arrival), &mut lines);
 
     if status >= 400 {
         let body = answer::error_body(&arrival)?.into_owned();
         return Ok(if overtaken { call.pass_earlier(status, &lines, body) } else { call.pass(status, &lines, Some(body)) });
     }
-    let content_type = arrival.content_type.as_str();
     if arrival.is_stream {
-        let (answered, relayed) = call.relay(status, &lines).await;
-        finish_stream(&giving, &mut account, Outcome { model, status, content_type, ..Outcome::default() }, &relayed).await;
+        let outcome = Outcome { model, status, content_type, ..Outcome::default() };
+        let watching = guarding.as_mut().filter(|guarding| guarding.changes_answers());
+        let (answered, relayed) = match watching {
+            Some(guarding) => (call.begin(status, &lines), guarding.relay(call).await),
+            None => {
+                let (answered, told) = call.relay(status, &lines).await;
+                (answered, Relayed { told, ..Relayed::default() })
+            }
+        };
+        finish_stream(&giving, &mut account, outcome, &relayed).await;
+        if let Some(guarding) = guarding.as_mut().filter(|_| relayed.refusal.is_none()) {
+            guarding.tell_stream(&relayed.told.body, request);
+        }
         return Ok(answered);
     }
-    let estimate = estimate(request, usage, &arrival.body);
-    account.settle(Outcome { model, status, usage, estimate, content_type, body: &arrival.body }).await;
-    let answered = call.pass(status, &lines, None);
+    let seen = shown.as_deref().unwrap_or(&arrival.body);
+    account.settle(Outcome { model, status, usage, estimate: estimated(), content_type, body: seen }).await;
+    let answered = call.pass(status, &lines, shown);
     keep(&giving, entry).await;
     Ok(answered)
 }
@@ -232,35 +276,40 @@ fn estimate(request: &CompletionRequest<'_>, told: Option<Usage>, answer: &[u8])
 }
 
 /// What follows a relayed stream: an error frame when it broke off, the end, and the cache entry when it is one to keep.
-async fn finish_stream(giving: &Giving<'_>, account: &mut Account<'_>, outcome: Outcome<'_>, relayed: &Arrival) {
+async fn finish_stream(giving: &Giving<'_>, account: &mut Account<'_>, outcome: Outcome<'_>, relayed: &Relayed) {
     let Giving { gateway, call, request, visit, .. } = giving;
-    let ending = sse::ending(&relayed.body, request.choices());
-    let outcome = Outcome { usage: ending.usage, estimate: estimate(request, ending.usage, &relayed.body), ..outcome };
-    if ending.whole {
-        account.settle(Outcome { body: &relayed.body, ..outcome }).await;
+    let Relayed { told, seen, rest, refusal } = relayed;
+    let ending = sse::ending(&told.body, request.choices());
+    let seen = seen.as_deref().unwrap_or(&told.body);
+    let whole = ending.whole && refusal.is_none();
+    let outcome = Outcome { usage: ending.usage, estimate: estimate(request, ending.usage, &told.body), ..outcome };
+    if whole {
+        account.settle(Outcome { body: seen, ..outcome }).await;
     } else {
         // Nobody may take half an answer for the answer to the same call, so it is settled without its body.
         account.settle_broken(outcome);
     }
-    if ending.unterminated {
-        return call.end(Some(b"\n\n".to_vec()), false).await;
+    let failure = || match (told.failure, gateway.config()) {
+        (Some(late @ (Failure::FirstByteLate | Failure::TotalLate)), Ok(config)) => failed(config, late),
+        _ => error::upstream::incomplete(),
+    };
+    let error = refusal.clone().or_else(|| (!whole && !ending.told_error).then(failure));
+    let mut last = rest.clone();
+    match error {
+        Some(error) => last.extend_from_slice(&sse::mend(seen, &error.frame_members())),
+        None if ending.unterminated && rest.is_empty() => last.extend_from_slice(b"\n\n"),
+        None => {}
     }
-    let frame = (!ending.whole && !ending.told_error).then(|| {
-        let error = match (relayed.failure, gateway.config()) {
-            (Some(late @ (Failure::FirstByteLate | Failure::TotalLate)), Ok(config)) => failed(config, late),
-            _ => error::upstream::incomplete(),
-        };
-        sse::mend(&relayed.body, &error.frame_members())
-    });
     // Behind a [DONE] that cannot be unsaid, many clients read no frame; most notice a connection that breaks.
-    call.end(frame, ending.done && !ending.whole).await;
-    if !ending.whole || visit.store.is_none() || visit.place.is_none() {
+    let cut = ending.done && !ending.whole && refusal.is_none();
+    call.end(Some(last).filter(|last| !last.is_empty()), cut).await;
+    if !whole || ending.unterminated || visit.store.is_none() || visit.place.is_none() {
         return;
     }
     // Whether every choice is one to keep is told by the whole answer that the stream spelled.
-    let whole = replay::stream_to_whole(&relayed.body, request.endpoint());
-    if whole.is_some_and(|whole| judge(&whole) == Quality::Keepable) {
-        keep(giving, visit.entry(Form::Stream, &relayed.body, ending.usage, call.now_ms())).await;
+    let answer = replay::stream_to_whole(&told.body, request.endpoint());
+    if answer.is_some_and(|answer| judge(&answer) == Quality::Keepable) {
+        keep(giving, visit.entry(Form::Stream, &told.body, ending.usage, call.now_ms())).await;
     }
 }
 

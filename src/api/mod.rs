@@ -3,6 +3,7 @@
 mod administration;
 pub mod audit;
 pub mod completions;
+mod guarding;
 pub mod keys;
 pub mod models;
 pub mod proofs;

@@ -173,6 +173,7 @@ impl<'g> Text<'g> {
             Some(None) => self.search(next, character, known, out),
             Some(Some(words)) => {
                 let mut through = String::new();
+                words.quoted = self.json.is_some() && !self.in_string;
                 words.push(character, &mut through, |found| known.word(self.treatment.at, found));
                 through.chars().for_each(|character| self.search(next, character, known, out));
             }
@@ -198,7 +199,7 @@ impl<'g> Text<'g> {
             scanner.push(character, &mut through, |kind, found| known.personal(treatment, kind, found));
             through.chars().for_each(|character| give(character, true, out));
         } else {
-            scanner.push(character, out, |kind, found| known.personal(treatment, kind, found));
+            scanner.push(character, out, |kind, found| bare(json, known.personal(treatment, kind, found)));
         }
     }
 
@@ -209,6 +210,7 @@ impl<'g> Text<'g> {
         for step in 0..self.words.len() {
             if let Some(Some(words)) = self.words.get_mut(step) {
                 let mut through = String::new();
+                words.quoted = self.json.is_some() && !self.in_string;
                 words.finish(&mut through, |found| known.word(self.treatment.at, found));
                 through.chars().for_each(|character| self.search(step.saturating_add(1), character, known, out));
             }
@@ -221,10 +223,18 @@ impl<'g> Text<'g> {
         let Self { treatment, scanner, json, in_string, .. } = self;
         if treatment.scans {
             let mut through = String::new();
-            scanner.finish(&mut through, |kind, found| known.personal(treatment, kind, found));
+            scanner.finish(&mut through, |kind, found| {
+                let other = known.personal(treatment, kind, found);
+                if *in_string { other } else { bare(json, other) }
+            });
             through.chars().for_each(|character| give(character, json.is_some() && *in_string, out));
         }
     }
+}
+
+/// What stands in the place of a number that was no string: a string, in JSON.
+fn bare(json: &Option<Json>, other: Option<String>) -> Option<String> {
+    other.map(|other| if json.is_some() { format!("\"{other}\"") } else { other })
 }
 
 /// Adds a character to what goes out. Within a JSON string a line end stands as its escape, as it came.

@@ -158,6 +158,8 @@ pub struct Found<'g> {
 /// Looks for phrases in a text that comes character by character. It holds back what may still become one.
 pub struct WordSearch<'g> {
     phrases: &'g Phrases,
+    /// Whether what stands in the place of a word is to be a string of JSON by itself.
+    pub quoted: bool,
     held: String,
     /// The word that has begun.
     word: String,
@@ -170,7 +172,7 @@ pub struct WordSearch<'g> {
 impl<'g> WordSearch<'g> {
     /// At the beginning of a text.
     pub fn new(phrases: &'g Phrases) -> Self {
-        Self { phrases, held: String::new(), word: String::new(), idle: false, gap: 0, live: Vec::new() }
+        Self { phrases, quoted: false, held: String::new(), word: String::new(), idle: false, gap: 0, live: Vec::new() }
     }
 
     /// Takes a character, adds to `out` what is safe to let through, and tells `note` what it finds. What is to be taken out is; the
@@ -249,7 +251,8 @@ impl<'g> WordSearch<'g> {
         if let Some(start) = taken {
             self.live.clear();
             self.held.truncate(start);
-            self.held.push_str(REMOVED);
+            let quote = if self.quoted { "\"" } else { "" };
+            self.held.extend([quote, REMOVED, quote]);
         }
         self.release(out);
     }
