@@ -7,6 +7,7 @@ use super::reservation::{Wanted, refusal, say_granted};
 use super::{Caller, reservation};
 use crate::Gateway;
 use crate::boundary::{Call, ReadHeader};
+use crate::cloud::inquire::Asker;
 use crate::config::{Config, LedgerFailure};
 use crate::error::Error;
 use crate::ledger::message::{Called, Idempotency, Message, Note, Trace, Word};
@@ -96,6 +97,24 @@ impl<'a> Account<'a> {
         };
         let user = caller.end_user(request.user());
         Ok(Self { gateway, config, call, caller, user, kept, body, reservation: String::new(), word: None, idempotency, unchecked: false })
+    }
+
+    /// Opens an account for a question of the gateway's own. The caller's `Idempotency-Key` is none of its business.
+    pub fn of_inquiry(asker: Asker<'a>, user: Option<&'a str>, kept: bool, body: &'a [u8]) -> Self {
+        let Asker { gateway, config, call, caller } = asker;
+        Self {
+            gateway,
+            config,
+            call,
+            caller,
+            user,
+            kept,
+            body,
+            reservation: String::new(),
+            word: None,
+            idempotency: None,
+            unchecked: false,
+        }
     }
 
     /// Whether the call has to be known to the ledger before anything answers it.

@@ -135,6 +135,7 @@ pub async fn answer(gateway: &Gateway, call: &Call, endpoint: Endpoint, tenant: 
             (other.id, request.rewritten(other.id, cap).unwrap_or_else(|| request.root().raw().as_bytes().to_vec()))
         }),
         streaming: request.stream(),
+        aside_ms: None,
     };
     let reply = match ask(config, call, question).await {
         Ok(reply) => reply,

@@ -38,7 +38,7 @@ pub async fn answer(
         path.push_str("?format=");
         path.push_str(format);
     }
-    let question = Question { method: "GET", target: &path, model: "", body: None, stand_in: None, streaming: false };
+    let question = Question { method: "GET", target: &path, model: "", body: None, stand_in: None, streaming: false, aside_ms: None };
     let reply = ask(config, call, question).await?;
     let mut lines = Lines::default();
     lines.add("content-type", &reply.arrival.content_type);

@@ -143,6 +143,8 @@ export class Call {
     this.whole = null;
     this.stream = null;
     this.reader = null;
+    this.aside = null;
+    this.inquiry = null;
     this.gone = false;
     this.known = false;
     this.step = null;
@@ -151,6 +153,7 @@ export class Call {
     request.signal.onabort = () => {
       this.gone = true;
       this.controller?.abort();
+      this.aside?.abort();
       this.body = null;
       if (this.known) context.waitUntil(this.step);
       else forget(this.slot);
@@ -284,6 +287,48 @@ export class Call {
     }
     const form = this.stream === null ? "whole" : "stream";
     this.resume(slot, `${ARRIVED}\n${Date.now() - started}\n${form}\n${text}`, this.whole ?? NOTHING);
+  }
+
+  /**
+   * One attempt upstream with a question of the gateway's own: sends `body`, or what the inquiry before it sent, and gives the whole
+   * answer. What `send` was given and has brought stays as it is, so an inquiry may come before it, behind it and between its attempts.
+   */
+  async inquire(slot, url, headers, body, firstByteMs, totalMs) {
+    if (this.gone) {
+      this.resume(slot, `${GONE}\n0\n`, NOTHING);
+      return;
+    }
+    const started = Date.now();
+    if (body !== undefined) this.inquiry = body;
+    const controller = new AbortController();
+    this.aside = controller;
+    let ending = LOST;
+    const timer = setTimeout(() => {
+      ending = firstByteMs < totalMs ? FIRST_BYTE_LATE : TOTAL_LATE;
+      controller.abort();
+    }, Math.min(firstByteMs, totalMs));
+    let text;
+    let bytes = NOTHING;
+    try {
+      const response = await fetch(url, {
+        method: "POST",
+        headers: { ...towardsUpstream, ...record(headers) },
+        body: this.inquiry,
+        signal: controller.signal,
+        redirect: "manual",
+      });
+      text = `whole\n${response.status}\n`;
+      for (let i = 0; i < readDown.length; i++) {
+        text += `${response.headers.get(readDown[i]) ?? ""}\n`;
+      }
+      bytes = new Uint8Array(await response.arrayBuffer());
+      ending = ARRIVED;
+    } catch {
+      if (this.gone) ending = GONE;
+      text = "";
+    }
+    clearTimeout(timer);
+    this.resume(slot, `${ending}\n${Date.now() - started}\n${text}`, bytes);
   }
 
   /** Aborts an attempt whose first byte, or whose end, comes too late. */
@@ -536,7 +581,7 @@ for (const name of ["relay", "chunk", "end", "keep", "ledger"]) {
   };
 }
 // What may go on without its caller, if the ledger knows of it.
-for (const name of ["look", "send", "pause", "seal", "sign"]) {
+for (const name of ["look", "send", "inquire", "pause", "seal", "sign"]) {
   const step = Call.prototype[name];
   Call.prototype[name] = function (...given) {
     this.step = step.apply(this, given);

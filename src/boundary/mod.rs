@@ -50,6 +50,9 @@ extern "C" {
         total_ms: u32,
     );
     #[wasm_bindgen(method)]
+    #[allow(clippy::too_many_arguments, reason = "as for `send`")]
+    fn inquire(this: &JsCall, slot: u32, url: &str, headers: &str, body: Option<Vec<u8>>, first_byte_ms: u32, total_ms: u32);
+    #[wasm_bindgen(method)]
     fn respond(this: &JsCall, status: u16, headers: &str, body: Option<Vec<u8>>);
     #[wasm_bindgen(method)]
     fn pass(this: &JsCall, status: u16, headers: &str, body: Option<Vec<u8>>, earlier: bool);
@@ -332,6 +335,14 @@ impl Call {
     pub async fn send(&self, attempt: Attempt<'_>) -> Arrival {
         let Attempt { method, url, headers, body, streaming, first_byte_ms, total_ms } = attempt;
         self.js.send(self.inbox.slot(), method, url, headers.text(), body, streaming, first_byte_ms, total_ms);
+        Arrival::read(self.inbox.next().await)
+    }
+
+    /// Makes one attempt upstream with a question of the gateway's own. What [`Self::send`] was given and has brought stays as it is.
+    /// Without a body it sends what the inquiry before it sent.
+    pub async fn inquire(&self, attempt: Attempt<'_>) -> Arrival {
+        let Attempt { url, headers, body, first_byte_ms, total_ms, .. } = attempt;
+        self.js.inquire(self.inbox.slot(), url, headers.text(), body, first_byte_ms, total_ms);
         Arrival::read(self.inbox.next().await)
     }
 

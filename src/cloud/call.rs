@@ -21,6 +21,8 @@ pub struct Question<'m> {
     pub stand_in: Option<(&'m str, Vec<u8>)>,
     /// Whether an event stream is wanted.
     pub streaming: bool,
+    /// For a question of the gateway's own, beside the caller's: how long all of it may take, in ms.
+    pub aside_ms: Option<u32>,
 }
 
 /// What Cerebras said: an answer or an error of its own.
@@ -47,28 +49,29 @@ pub struct Reply<'m> {
 pub async fn ask<'m>(config: &Config, call: &Call, question: Question<'m>) -> Result<Reply<'m>, Error> {
     let url = [config.base_url.as_str(), question.target].concat();
     let headers = outgoing(config, &call.head)?;
-    let Question { method, mut model, mut body, mut stand_in, streaming, .. } = question;
+    let Question { method, mut model, mut body, mut stand_in, streaming, aside_ms, .. } = question;
+    let most_ms = aside_ms.map_or(config.total_ms, |most_ms| most_ms.min(config.total_ms));
     let mut attempts = Attempts::default();
     let mut spent_ms = 0_u32;
     let mut first_failure: Option<(Arrival, &'m str)> = None;
     loop {
-        let total_ms = config.total_ms.saturating_sub(spent_ms).max(1);
+        let total_ms = most_ms.saturating_sub(spent_ms).max(1);
         let attempt =
             Attempt { method, url: &url, headers: &headers, body: body.take(), streaming, first_byte_ms: config.first_byte_ms, total_ms };
-        let arrival = call.send(attempt).await;
+        let arrival = if aside_ms.is_some() { call.inquire(attempt).await } else { call.send(attempt).await };
         spent_ms = spent_ms.saturating_add(arrival.elapsed_ms);
         let outcome = arrival.failure.map_or_else(|| Outcome::of_status(arrival.status), Outcome::of_failure);
         let success = arrival.failure.is_none() && arrival.status < 400;
         let mut overtaken = false;
         let jitter = if outcome == Outcome::Passing { call.random() } else { 0.0 };
         let (arrival, model_of) = match attempts.after(outcome, success, stand_in.is_some(), jitter) {
-            Next::Again { wait_ms } if spent_ms.saturating_add(wait_ms) < config.total_ms => {
+            Next::Again { wait_ms } if spent_ms.saturating_add(wait_ms) < most_ms => {
                 call.pause(wait_ms).await;
                 spent_ms = spent_ms.saturating_add(wait_ms);
                 continue;
             }
             Next::StandIn => match stand_in.take() {
-                Some((id, other_body)) if spent_ms < config.total_ms => {
+                Some((id, other_body)) if spent_ms < most_ms => {
                     first_failure = Some((arrival, model));
                     (model, body) = (id, Some(other_body));
                     continue;

@@ -3,4 +3,7 @@
 pub mod answer;
 pub mod attempts;
 pub mod call;
+pub mod fit;
+pub mod inquire;
+pub mod inquiry;
 pub mod models;
