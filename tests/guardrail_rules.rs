@@ -88,7 +88,9 @@ fn a_wrong_policy_names_its_field() {
         (list(json!({"where": ["tools"]})), "guardrails.words[0].where[0]"),
         (json!({"words": vec![list(json!({}))["words"][0].clone(); 2]}), "guardrails.words[1].name"),
         (list(json!({"words": vec!["x"; 1001]})), "guardrails.words"),
-        (json!({"cloud": {}}), "guardrails.cloud"),
+        (json!({"cloud": {}}), "guardrails.cloud.prompt"),
+        (json!({"cloud": {"prompt": "flag", "on_failure": "wait"}}), "guardrails.cloud.on_failure"),
+        (json!({"clouds": {}}), "guardrails.clouds"),
     ] {
         let error = applied(&policy).unwrap_err();
         assert_eq!((error.status, &*error.param), (400, field), "{policy}");
@@ -337,4 +339,59 @@ fn no_escape_hides_anything_in_arguments_and_nothing_tears_them() {
     for (name, value) in expected.as_object().unwrap() {
         assert_eq!(&parsed[name], value, "{name} in {given}");
     }
+}
+
+// A model's judgement
+
+#[test]
+fn a_model_judges_what_would_leave_and_nothing_that_a_program_says() {
+    let guard = guard(json!({"cloud": {"prompt": "block"}, "pii": {"prompt": "redact"}}));
+    let body = json!({"model": "m", "messages": [{"role": "system", "content": "Be kind."}, {"role": "user", "content": "I am a@b.example"},
+        {"role": "assistant", "content": null}, {"role": "user", "content": [{"type": "text", "text": "Go on"}]}]});
+    let text = body.to_string();
+    let request = CompletionRequest::read(text.as_bytes(), Endpoint::Chat).unwrap();
+    let mut guarded = Guarded::new(&guard);
+    guarded.prompt(&request).unwrap();
+    let inquiry = guarded.inquiry().unwrap();
+    assert_eq!(inquiry.parts, ["I am [EMAIL_1]", "Go on"]);
+    assert!(guarded.judged(Ok(Vec::new())).is_ok());
+    let error = guarded.judged(Ok(vec!["violence".to_owned()])).unwrap_err();
+    assert_eq!((error.status, error.code, &*error.param), (400, "guardrail_blocked", "messages"));
+}
+
+#[test]
+fn of_a_long_prompt_the_end_is_judged() {
+    let guard = guard(json!({"cloud": {"prompt": "flag"}}));
+    let body =
+        json!({"model": "m", "messages": [{"role": "user", "content": "é".repeat(20_000)}, {"role": "user", "content": "last words"}]});
+    let text = body.to_string();
+    let request = CompletionRequest::read(text.as_bytes(), Endpoint::Chat).unwrap();
+    let mut guarded = Guarded::new(&guard);
+    guarded.prompt(&request).unwrap();
+    let parts = guarded.inquiry().unwrap().parts;
+    assert_eq!(parts[1], "last words");
+    assert!((23_980..=23_990).contains(&parts[0].len()), "{}", parts[0].len());
+}
+
+#[test]
+fn when_no_model_can_be_asked_the_policy_decides() {
+    let busy = || Error::new(502, "upstream_unreachable", "…");
+    let lenient = guard(json!({"cloud": {"prompt": "block"}}));
+    let mut guarded = Guarded::new(&lenient);
+    guarded.judged(Err(busy())).unwrap();
+    assert_eq!(guarded.inspection.header().unwrap(), "cloud;prompt=flag;rule=\"unchecked\";count=1");
+    let strict = guard(json!({"cloud": {"prompt": "flag", "on_failure": "block"}}));
+    let error = Guarded::new(&strict).judged(Err(busy())).unwrap_err();
+    assert_eq!((error.status, error.code, error.retry), (503, "guardrail_unavailable", None));
+    let error = Guarded::new(&strict).judged(Err(Error::new(402, "budget_exceeded", "…"))).unwrap_err();
+    assert_eq!(error.code, "budget_exceeded", "the tenant's own limits stay what they are");
+}
+
+#[test]
+fn a_judgement_is_read_by_its_categories() {
+    let read = |judgement: Value| maya_edge::admission::guardrails::cloud::read(&judgement);
+    assert_eq!(read(json!({"harmful": false, "categories": ["hate"]})), Ok(vec![]));
+    assert_eq!(read(json!({"harmful": true, "categories": ["hate", "spam"]})), Ok(vec!["hate".to_owned()]));
+    assert!(read(json!({"harmful": true, "categories": []})).is_err());
+    assert!(read(json!({"categories": []})).is_err());
 }

@@ -4,6 +4,7 @@
 //! nobody has sent it, for words and offences. Answers that are streamed and answers from the cache take the same way ([`text`]).
 
 pub mod answer;
+pub mod cloud;
 pub mod inspection;
 mod json_text;
 pub mod policy;
@@ -17,7 +18,7 @@ use sha2::{Digest, Sha256};
 use crate::edge::pii::Kind;
 use crate::error::Error;
 use crate::protocol::json::{self, Value};
-use crate::protocol::request::CompletionRequest;
+use crate::protocol::request::{CompletionRequest, Endpoint};
 use inspection::Inspection;
 use policy::{Action, At, Guardrails, PersonalData, Share};
 use text::Treatment;
@@ -124,12 +125,16 @@ pub struct Guarded<'g> {
     pub inspection: Inspection,
     /// Where the text stands that stopped it; empty while nothing has.
     blocked_at: String,
+    /// What people, tools and the model have said, as it would leave the edge; only when a model is to judge it.
+    said: Vec<String>,
+    /// The field that the question stands in.
+    field: &'static str,
 }
 
 impl<'g> Guarded<'g> {
     /// A call that nothing is known of yet.
     pub fn new(guard: &'g Guard) -> Self {
-        Self { guard, json: false, inspection: Inspection::default(), blocked_at: String::new() }
+        Self { guard, json: false, inspection: Inspection::default(), blocked_at: String::new(), said: Vec::new(), field: "messages" }
     }
 
     /// Judges what is sent, and gives the body without what may not leave, when it differs.
@@ -141,6 +146,7 @@ impl<'g> Guarded<'g> {
         let treatment = self.guard.answer_treatment(false);
         prompt::refuse_unreadable(request, self.guard, treatment.is_any())?;
         self.json = prompt::wants_json(request);
+        self.field = if request.endpoint() == Endpoint::Text { "prompt" } else { "messages" };
         prompt::inspect(self, request)
     }
 

@@ -42,7 +42,7 @@ fn list_for_object(body: &Value) -> Option<String> {
     let limit = limits.enumerate().find(|(_, limit)| limit.is_array()).map(|(at, _)| format!("limits[{at}]"));
     let words = body.pointer("/guardrails/words").and_then(Value::as_array).into_iter().flatten();
     let list = words.enumerate().find(|(_, list)| list.is_array()).map(|(at, _)| format!("guardrails.words[{at}]"));
-    const OBJECTS: [&str; 10] = [
+    const OBJECTS: [&str; 11] = [
         "",
         "/budget",
         "/budget/day",
@@ -53,6 +53,7 @@ fn list_for_object(body: &Value) -> Option<String> {
         "/guardrails/pii",
         "/guardrails/injection",
         "/guardrails/offence",
+        "/guardrails/cloud",
     ];
     OBJECTS.into_iter().find_map(within).or(limit).or(list)
 }

@@ -122,6 +122,14 @@ pub async fn answer(gateway: &Gateway, call: &Call, endpoint: Endpoint, tenant: 
         return Err(Error::new(504, "not_cached", message).about("cache-control").final_word());
     }
 
+    if let Some(guarding) = &mut guarding
+        && let Err(error) = guarding.ask_cloud(config, call, wanted.user, account.kept).await
+    {
+        if account.is_idempotent() {
+            account.release(model.id, error.status);
+        }
+        return Err(error);
+    }
     if let Some(stored) = account.reserve(&wanted).await? {
         return Ok(again(gateway, call, stored));
     }

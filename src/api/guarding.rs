@@ -4,11 +4,14 @@ use serde_json::json;
 
 use crate::Gateway;
 use crate::admission::Caller;
-use crate::admission::guardrails::Guarded;
 use crate::admission::guardrails::inspection::HEADER;
 use crate::admission::guardrails::policy::{Action, At};
+use crate::admission::guardrails::{Guarded, cloud};
 use crate::boundary::{Arrival, Call, Chunk};
 use crate::cache::replay;
+use crate::cloud::inquire::{Asker, inquire};
+use crate::cloud::inquiry::Inquiry;
+use crate::config::Config;
 use crate::error::Error;
 use crate::ledger::message::{Event, Note};
 use crate::protocol::headers::Lines;
@@ -37,6 +40,18 @@ pub fn prompt<'g>(
 }
 
 impl<'g> Guarding<'g> {
+    /// Has a model judge what is sent, if the policy wants it.
+    ///
+    /// # Errors
+    /// 400 when it is blocked, 503 when it could not be judged and is blocked then, and what the ledger refuses.
+    pub async fn ask_cloud(&mut self, config: &Config, call: &Call, user: Option<&str>, kept: bool) -> Result<(), Error> {
+        let Some(inquiry) = self.guarded.inquiry() else { return Ok(()) };
+        let inquiry = Inquiry { user: user.map(str::to_owned), kept, ..inquiry };
+        let asker = Asker { gateway: self.gateway, config, call, caller: self.caller };
+        let judgement = inquire(asker, &inquiry, |judgement| cloud::read(&judgement)).await;
+        self.guarded.judged(judgement.map(|said| said.content)).inspect_err(|_| self.post(At::Prompt))
+    }
+
     /// Adds what was found to the headers of an answer.
     pub fn say(&self, lines: &mut Lines) {
         if let Some(header) = self.guarded.inspection.header() {

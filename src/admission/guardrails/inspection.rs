@@ -11,7 +11,7 @@ use crate::error::Error;
 /// Something that was found. It tells the rule, never the text.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Finding {
-    /// Which guardrail: `pii`, `injection`, `offence` or `words`.
+    /// Which guardrail: `pii`, `injection`, `offence`, `words` or `cloud`.
     pub guardrail: &'static str,
     /// On which side of the call.
     pub at: At,
@@ -94,6 +94,7 @@ impl Inspection {
             "pii" => "personal data or a secret",
             "injection" => "an attempt to turn the model against its instructions",
             "offence" => "offensive words",
+            "cloud" => "something that a model calls harmful",
             _ => "words of one of the tenant's lists",
         };
         let rule = &finding.rule;

@@ -200,6 +200,28 @@ fn everywhere() -> Vec<At> {
     vec![At::Prompt, At::Answer]
 }
 
+/// What happens to a call when no model could be asked about it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnFailure {
+    /// It goes on, flagged.
+    #[default]
+    Allow,
+    /// It is refused.
+    Block,
+}
+
+/// A model's judgement of a prompt, before it is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Cloud {
+    /// What happens to a prompt that it calls harmful.
+    pub prompt: Verdict,
+    /// What happens when it could not be asked.
+    #[serde(default)]
+    pub on_failure: OnFailure,
+}
+
 /// The guardrails of a tenant.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -213,6 +235,9 @@ pub struct Guardrails {
     /// Offensive words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub offence: Option<Offence>,
+    /// A model's judgement of prompts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cloud: Option<Cloud>,
     /// The tenant's own words.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub words: Vec<WordList>,

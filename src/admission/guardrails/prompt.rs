@@ -40,6 +40,7 @@ fn guards_prompts(guard: &Guard) -> bool {
     let policy = &guard.policy;
     policy.pii.is_some()
         || policy.injection.is_some()
+        || policy.cloud.is_some()
         || policy.offence_at(At::Prompt).is_some()
         || guard.prompt_words.iter().any(Option::is_some)
 }
@@ -92,6 +93,7 @@ fn inspect_within(
             judge(guarded, &String::from_utf8_lossy(&bytes));
         }
         let treatment = guarded.guard.prompt_treatment(trusted);
+        let mut taken = None;
         if treatment.is_any() {
             let before = guarded.inspection.changes();
             let mut text = Text::new(treatment, is_arguments(steps) || is_json(&bytes));
@@ -99,8 +101,12 @@ fn inspect_within(
             text.feed(&bytes, &mut guarded.inspection, &mut out);
             text.finish(&mut guarded.inspection, &mut out);
             if guarded.inspection.changes() > before {
-                edits.push((value.span(), serde_json::Value::from(out).to_string()));
+                edits.push((value.span(), serde_json::Value::from(out.as_str()).to_string()));
+                taken = Some(out);
             }
+        }
+        if guarded.guard.policy.cloud.is_some() && !trusted {
+            guarded.said.push(taken.unwrap_or_else(|| String::from_utf8_lossy(&bytes).into_owned()));
         }
         guarded.stopped(steps);
     });

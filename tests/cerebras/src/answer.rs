@@ -256,7 +256,8 @@ impl Author<'_> {
             }
         }
         if let Some(text) = self.dictated() {
-            return Said::Text(if matches!(self.ask.wants, Wants::Text) { text } else { json!({"text": text}).to_string() });
+            let fits = matches!(self.ask.wants, Wants::Text) || text.starts_with('{');
+            return Said::Text(if fits { text } else { json!({"text": text}).to_string() });
         }
         let dice = Dice::new(self.dice.roll());
         match self.ask.wants {
