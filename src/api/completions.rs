@@ -288,6 +288,7 @@ fn estimate(request: &CompletionRequest<'_>, told: Option<Usage>, answer: &[u8])
 async fn finish_stream(giving: &Giving<'_>, account: &mut Account<'_>, outcome: Outcome<'_>, relayed: &Relayed) {
     let Giving { gateway, call, request, visit, .. } = giving;
     let Relayed { told, seen, rest, refusal } = relayed;
+    let pumped = seen.is_none();
     let ending = sse::ending(&told.body, request.choices());
     let seen = seen.as_deref().unwrap_or(&told.body);
     let whole = ending.whole && refusal.is_none();
@@ -303,14 +304,14 @@ async fn finish_stream(giving: &Giving<'_>, account: &mut Account<'_>, outcome: 
         _ => error::upstream::incomplete(),
     };
     let error = refusal.clone().or_else(|| (!whole && !ending.told_error).then(failure));
-    let mut last = rest.clone();
+    let mut last = if whole || refusal.is_some() { rest.clone() } else { Vec::new() };
     match error {
         Some(error) => last.extend_from_slice(&sse::mend(seen, &error.frame_members())),
-        None if ending.unterminated && rest.is_empty() => last.extend_from_slice(b"\n\n"),
+        None if ending.unterminated && pumped => last.extend_from_slice(b"\n\n"),
         None => {}
     }
     // Behind a [DONE] that cannot be unsaid, many clients read no frame; most notice a connection that breaks.
-    let cut = ending.done && !ending.whole && refusal.is_none();
+    let cut = pumped && ending.done && !ending.whole;
     call.end(Some(last).filter(|last| !last.is_empty()), cut).await;
     if !whole || ending.unterminated || visit.store.is_none() || visit.place.is_none() {
         return;

@@ -81,7 +81,7 @@ impl<'g> Guarding<'g> {
         }
         let mut stream = self.guarded.stream();
         let mut seen = stream.feed(&body, &mut self.guarded);
-        seen.extend_from_slice(&stream.finish());
+        seen.extend_from_slice(stream.finish());
         match self.guarded.refusal() {
             Some(refusal) => {
                 self.post(At::Answer);
@@ -110,7 +110,7 @@ impl<'g> Guarding<'g> {
                 }
                 Chunk::End(failure) => {
                     relayed.told.failure = failure;
-                    relayed.rest = stream.finish();
+                    relayed.rest = stream.finish().to_vec();
                     seen.extend_from_slice(&relayed.rest);
                     return Relayed { seen: Some(seen), ..relayed };
                 }
@@ -164,7 +164,7 @@ pub struct Relayed {
     pub told: Arrival,
     /// What the caller has seen, or is about to, when it differs.
     pub seen: Option<Vec<u8>>,
-    /// The last of that, which has not gone out yet.
+    /// The last of that, which has not gone out yet: `[DONE]`, if the stream is whole, or what stood before what stopped it.
     pub rest: Vec<u8>,
     /// What stopped the stream.
     pub refusal: Option<Error>,

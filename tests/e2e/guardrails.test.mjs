@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import Cerebras from "@cerebras/cerebras_cloud_sdk";
 import OpenAI, { BadRequestError, PermissionDeniedError } from "openai";
-import { administer, assertBroken, assertError, chat, eventually, makeKey, post, spelled, startEdge, startStandIn, usageOf } from "./edge.mjs";
+import { administer, assertBroken, assertError, chat, eventually, leavable, makeKey, post, spelled, startEdge, startStandIn, usageOf } from "./edge.mjs";
 
 let standIn;
 let edge;
@@ -97,7 +97,11 @@ describe("personal data", () => {
     assert.deepEqual(JSON.parse(streamed.args), { text: `Send a mail to ${MAIL}` });
     assert.equal(streamed.finish, "tool_calls");
 
-    const json = chat(`"Quoted" ${MAIL} [[echo]] [[chunks=40]]`, { response_format: { type: "json_object" }, ...quiet });
+    const schema = {
+      type: "json_schema",
+      json_schema: { name: "said", strict: true, schema: { type: "object", properties: { text: { type: "string" } }, required: ["text"], additionalProperties: false } },
+    };
+    const json = chat(`"Quoted" ${MAIL} [[echo]] [[chunks=40]]`, { response_format: schema, ...quiet });
     for (const stream of [false, true]) {
       const answer = await acme.openai.chat.completions.create({ ...json, stream });
       const content = stream ? (await drained(answer)).content : answer.choices[0].message.content;
@@ -178,6 +182,36 @@ describe("personal data", () => {
     assert.ok((await sent()).includes(MAIL));
   });
 
+  test("reaches its caller as it comes, not when all of it has come", async () => {
+    const started = performance.now();
+    const response = await acme.post(chat(`${MAIL} ${"is one of many words ".repeat(8)} [[echo]] [[chunks=20]] [[chunk=100]]`, { stream: true, ...quiet }));
+    const decoder = new TextDecoder();
+    let text = "";
+    let first;
+    for await (const bytes of response.body) {
+      text += decoder.decode(bytes, { stream: true });
+      if (first === undefined && text.includes("studio")) first = performance.now() - started;
+    }
+    const whole = performance.now() - started;
+    assert.ok(first < whole - 1000, `the first words after ${first} ms of ${whole}`);
+  });
+
+  test("whose caller goes away within a stream ends the call, and the ledger hears of it", async () => {
+    const left = leavable(edge, chat(`I am ${MAIL} [[echo]] [[chunks=200]] [[chunk=100]] ${"and so on ".repeat(100)}`, { stream: true, ...quiet }), {
+      authorization: `Bearer ${acme.key}`,
+    });
+    const message = await left.response;
+    await new Promise((resolve) => message.once("data", resolve));
+    const before = (await usageOf(edge, acme.name)).total.requests;
+    left.leave();
+    await eventually(async () => (await usageOf(edge, acme.name)).total.requests > before, "the ledger has heard");
+  });
+
+  test("is given no [DONE] when a stream has no finish reason", async () => {
+    const response = await acme.post(chat(`I am ${MAIL} [[echo]] [[no-finish]]`, { stream: true, ...quiet }));
+    assertBroken(await response.text(), { status: 502, code: "upstream_incomplete" });
+  });
+
   test("that breaks off within a stream ends it as any stream ends that breaks off", async () => {
     const response = await acme.post(chat(`I am ${MAIL} and more [[echo]] [[chunks=20]] [[cut=8]]`, { stream: true, ...quiet }));
     assertBroken(await response.text(), { status: 502, code: "upstream_incomplete" });
@@ -220,7 +254,7 @@ describe("what is blocked", () => {
       await assert.rejects(strict.openai.chat.completions.create(body), PermissionDeniedError);
     }
     assert.equal((await standIn.stats()).calls, 6, "none was answered from the cache");
-    await eventually(async () => (await usageOf(edge, strict.name)).total.output_tokens > 0, "what was used counts");
+    await eventually(async () => (await usageOf(edge, strict.name)).total.cost_micro_dollars > 0, "what was used counts");
   });
 
   test("in a stream ends it with an error before its first letter, and what was used counts", async () => {
@@ -240,6 +274,8 @@ describe("what is blocked", () => {
     const stream = await strict.openai.chat.completions.create(chat(`Tell ${says(`ask ${MAIL} and so on`)}`, { stream: true, ...quiet }));
     await assert.rejects(drained(stream), (error) => error.code === "guardrail_blocked");
     await eventually(async () => (await strict.audit()).length === 10, "the audit has heard");
+    const { total } = await usageOf(edge, strict.name);
+    assert.ok(total.cost_micro_dollars > 0 && total.requests === 10, JSON.stringify(total));
   });
 
   test("spares what the caller has sent itself", async () => {

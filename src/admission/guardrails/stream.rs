@@ -27,6 +27,8 @@ pub struct GuardedStream<'g> {
     /// The bytes of an event that has not ended.
     pending: Vec<u8>,
     begun: bool,
+    /// Whether `[DONE]` has come. It goes out when the stream has turned out to be whole: it cannot be unsaid.
+    done: bool,
     strands: Vec<Strand<'g>>,
 }
 
@@ -34,7 +36,7 @@ impl<'g> Guarded<'g> {
     /// A stream that is about to begin.
     pub fn stream(&self) -> GuardedStream<'g> {
         let treatment = self.guard.answer_treatment(self.inspection.has_replacements());
-        GuardedStream { treatment, json: self.json, pending: Vec::new(), begun: false, strands: Vec::new() }
+        GuardedStream { treatment, json: self.json, pending: Vec::new(), begun: false, done: false, strands: Vec::new() }
     }
 }
 
@@ -67,19 +69,19 @@ impl<'g> GuardedStream<'g> {
         out
     }
 
-    /// The stream has ended. An event without its blank line is none, but for the last of all. What is still held back of a text whose
-    /// choice has not come to its end is not let through: it may be half of a match.
-    pub fn finish(&mut self) -> Vec<u8> {
-        let pending = std::mem::take(&mut self.pending);
-        let ended = [pending.as_slice(), b"\n\n"].concat();
-        let done = sse::events(&ended).next().is_some_and(|data| data.trim_ascii() == b"[DONE]");
-        if done { ended } else { Vec::new() }
+    /// The stream has ended: what follows if it is whole. An event without its blank line is none, but for the last of all. What is still
+    /// held back of a text whose choice has not come to its end is not let through: it may be half of a match.
+    pub fn finish(&mut self) -> &'static [u8] {
+        let ended = [self.pending.as_slice(), b"\n\n"].concat();
+        let done = self.done || sse::events(&ended).next().is_some_and(|data| data.trim_ascii() == b"[DONE]");
+        if done { b"data: [DONE]\n\n" } else { b"" }
     }
 
     fn event(&mut self, event: &[u8], guarded: &mut Guarded<'g>, out: &mut Vec<u8>) {
         let Some(data) = sse::events(event).next() else { return out.extend_from_slice(event) };
         if data.starts_with(b"[DONE]") {
-            return out.extend_from_slice(event);
+            self.done = true;
+            return;
         }
         // What cannot be read cannot be judged. The stream is not whole then, which is found at its end.
         let Ok(document) = Document::read(&data) else { return };
