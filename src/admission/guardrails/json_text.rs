@@ -34,7 +34,8 @@ impl Json {
             return;
         }
         let begun = self.escape.rfind('\\').and_then(|at| self.escape.get(at..)).unwrap_or_default();
-        if !begun.is_empty() && !(self.half.is_some() && begun.len() == UNIT) {
+        let whole_half = self.half.is_some() && begun.len() == UNIT;
+        if !begun.is_empty() && !whole_half {
             self.escape.push(character);
             return self.escaped(out);
         }
