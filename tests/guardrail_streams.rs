@@ -48,7 +48,7 @@ fn guarded<'g>(guard: &'g Guard, json: bool) -> Guarded<'g> {
     }
     let text = body.to_string();
     let request = CompletionRequest::read(text.as_bytes(), Endpoint::Chat).unwrap();
-    let mut guarded = Guarded::new(guard);
+    let mut guarded = Guarded::new(guard, true);
     guarded.prompt(&request).unwrap();
     guarded
 }

@@ -119,6 +119,7 @@ impl Guard {
 /// One call under its tenant's guardrails.
 pub struct Guarded<'g> {
     guard: &'g Guard,
+    trusting: bool,
     /// Whether the answer is to be JSON.
     json: bool,
     /// What is known of its texts so far.
@@ -132,9 +133,18 @@ pub struct Guarded<'g> {
 }
 
 impl<'g> Guarded<'g> {
-    /// A call that nothing is known of yet.
-    pub fn new(guard: &'g Guard) -> Self {
-        Self { guard, json: false, inspection: Inspection::default(), blocked_at: String::new(), said: Vec::new(), field: "messages" }
+    /// A call that nothing is known of yet. `trusting` is for one whose roles of the program (`system`, `developer`, tools) only a program
+    /// can write: who holds a browser token writes all of them.
+    pub fn new(guard: &'g Guard, trusting: bool) -> Self {
+        Self {
+            guard,
+            trusting,
+            json: false,
+            inspection: Inspection::default(),
+            blocked_at: String::new(),
+            said: Vec::new(),
+            field: "messages",
+        }
     }
 
     /// Judges what is sent, and gives the body without what may not leave, when it differs.

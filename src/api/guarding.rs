@@ -34,7 +34,7 @@ pub fn prompt<'g>(
     request: &CompletionRequest<'_>,
 ) -> Result<(Option<Guarding<'g>>, Option<Vec<u8>>), Error> {
     let Some(guard) = &caller.tenant.guard else { return Ok((None, None)) };
-    let mut guarding = Guarding { gateway, caller, guarded: Guarded::new(guard) };
+    let mut guarding = Guarding { gateway, caller, guarded: Guarded::new(guard, caller.token.is_none()) };
     let body = guarding.guarded.prompt(request).inspect_err(|_| guarding.post(At::Prompt))?;
     Ok((Some(guarding), body))
 }

@@ -87,6 +87,7 @@ fn inspect_within(
     trusted: bool,
     edits: &mut Vec<(Range<usize>, String)>,
 ) {
+    let trusted = trusted && guarded.trusting;
     visit_texts(value, steps, false, &mut |steps, value| {
         let bytes = value.bytes();
         if !trusted {

@@ -54,6 +54,8 @@ pub struct Text<'g> {
     scanner: Scanner,
     /// The first half of a character that has come as two escapes (UTF-16).
     half: Option<u32>,
+    /// What a step lets through, kept for the next time.
+    buffers: [String; 4],
 }
 
 impl<'g> Text<'g> {
@@ -70,6 +72,7 @@ impl<'g> Text<'g> {
             offence: treatment.offence.map(OffenceSearch::from_weight),
             scanner: Scanner::default(),
             half: None,
+            buffers: Default::default(),
         }
     }
 
@@ -172,10 +175,11 @@ impl<'g> Text<'g> {
             None => self.judge(character, known, out),
             Some(None) => self.search(next, character, known, out),
             Some(Some(words)) => {
-                let mut through = String::new();
+                let mut through = self.buffers.get_mut(step).map(std::mem::take).unwrap_or_default();
                 words.quoted = self.json.is_some() && !self.in_string;
                 words.push(character, &mut through, |found| known.word(self.treatment.at, found));
                 through.chars().for_each(|character| self.search(next, character, known, out));
+                self.put_back(step, through);
             }
         }
     }
@@ -183,23 +187,31 @@ impl<'g> Text<'g> {
     /// Looks for offensive words.
     fn judge(&mut self, character: char, known: &mut Inspection, out: &mut String) {
         let Some(offence) = &mut self.offence else { return self.scan(character, known, out) };
-        let mut through = String::new();
+        let mut through = self.buffers.get_mut(2).map(std::mem::take).unwrap_or_default();
         known.offence(self.treatment.at, offence.push(character, &mut through));
         through.chars().for_each(|character| self.scan(character, known, out));
+        self.put_back(2, through);
     }
 
     /// Looks for personal data.
     fn scan(&mut self, character: char, known: &mut Inspection, out: &mut String) {
-        let Self { treatment, scanner, json, in_string, .. } = self;
+        let Self { treatment, scanner, json, in_string, buffers: [_, _, _, through], .. } = self;
         if !treatment.scans {
             return give(character, json.is_some() && *in_string, out);
         }
         if json.is_some() && *in_string {
-            let mut through = String::new();
-            scanner.push(character, &mut through, |kind, found| known.personal(treatment, kind, found));
+            scanner.push(character, through, |kind, found| known.personal(treatment, kind, found));
             through.chars().for_each(|character| give(character, true, out));
+            through.clear();
         } else {
             scanner.push(character, out, |kind, found| bare(json, known.personal(treatment, kind, found)));
+        }
+    }
+
+    fn put_back(&mut self, step: usize, mut through: String) {
+        through.clear();
+        if let Some(buffer) = self.buffers.get_mut(step) {
+            *buffer = through;
         }
     }
 
