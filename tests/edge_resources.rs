@@ -17,7 +17,7 @@ mod ledger;
 use ledger::Ledger;
 use maya_edge::cloud::fit::fault;
 use maya_edge::cloud::inquiry::{Inquiry, Unfit};
-use maya_edge::cloud::models::{Capability, Model, Models};
+use maya_edge::cloud::models::{Model, Models};
 use maya_edge::edge::intents::Intent;
 use maya_edge::edge::linear::{Classified, Guess};
 use maya_edge::edge::sentiment::{Label, analyze};
@@ -316,15 +316,7 @@ fn a_value_fits_its_schema_or_the_place_is_named() {
 
 #[test]
 fn an_inquiry_asks_strictly_and_reads_nothing_but_a_whole_answer() {
-    let row = Model {
-        input_micro_dollars_per_million: None,
-        output_micro_dollars_per_million: None,
-        context_tokens: None,
-        max_output_tokens: None,
-        cap_tokens: None,
-        capabilities: vec![Capability::Reasoning],
-        fallback: None,
-    };
+    let row: Model = serde_json::from_value(json!({"capabilities": ["reasoning"]})).unwrap();
     let models = Models::new(vec![("thinks".to_owned(), row)], [("fast".to_owned(), "thinks".to_owned())].into(), 10).unwrap();
     let schema = json!({"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"], "additionalProperties": false});
     let inquiry =

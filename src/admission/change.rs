@@ -3,6 +3,7 @@
 use serde::Deserialize;
 
 use super::calendar;
+use super::guardrails::policy::Guardrails;
 use super::issue;
 use super::reading::{Given, given};
 use super::record::{CachePolicy, KeyRecord, Region, Retention, Scope, TenantRecord};
@@ -175,6 +176,8 @@ pub struct TenantBody {
     store: Given<bool>,
     #[serde(deserialize_with = "given")]
     routing: Given<TenantRouting>,
+    #[serde(deserialize_with = "given")]
+    guardrails: Given<Guardrails>,
 }
 
 impl TenantBody {
@@ -200,6 +203,11 @@ impl TenantBody {
         }
         record.audit_calls = self.audit_calls.map_or(record.audit_calls, Option::unwrap_or_default);
         record.store = self.store.unwrap_or(record.store);
+        if let Some(guardrails) = &self.guardrails {
+            guardrails.as_ref().map_or(Ok(()), Guardrails::check)?;
+            // One that guards nothing is none.
+            record.guardrails = guardrails.clone().filter(|guardrails| *guardrails != Guardrails::default());
+        }
         Ok(record)
     }
 }

@@ -7,6 +7,7 @@ pub mod account;
 pub mod calendar;
 pub mod change;
 pub mod cors;
+pub mod guardrails;
 pub mod issue;
 pub mod keys;
 pub mod memory;
@@ -34,6 +35,7 @@ use crate::config::{Config, SHORTEST_TTL};
 use crate::error::Error;
 use crate::ledger::message::{Event, Note};
 use crate::ledger::terms::Span;
+use guardrails::Guard;
 use keys::{GatewayKey, KeyDigest};
 use memory::{CACHED_SECONDS, Memory, REFUSED_MS, REMEMBERED_MS};
 use record::{KeyRecord, Region, Scope, TenantRecord};
@@ -82,6 +84,8 @@ pub struct Tenant {
     pub record: TenantRecord,
     /// The keys that its stored answers are encrypted with; none without `EDGE_SECRET`.
     pub seals: Option<Seals>,
+    /// Its guardrails, if it has any.
+    pub guard: Option<Guard>,
 }
 
 /// Who calls.
@@ -134,12 +138,13 @@ impl Caller {
         u32::try_from(longest).map_or(ttl, |longest| ttl.min(longest)).max(SHORTEST_TTL)
     }
 
-    /// The version of everything that shapes an answer beside the request: the operator's, and the tenant's epoch once an erasure has
-    /// raised it.
+    /// The version of everything that shapes an answer beside the request: the operator's, the tenant's epoch once an erasure has
+    /// raised it, and that of its guardrails.
     pub fn policy<'a>(&self, version: &'a str) -> Cow<'a, str> {
-        match self.tenant.record.epoch {
-            0 => Cow::Borrowed(version),
-            epoch => Cow::Owned(format!("{version} {epoch}")),
+        match (self.tenant.record.epoch, &self.tenant.guard) {
+            (0, None) => Cow::Borrowed(version),
+            (epoch, None) => Cow::Owned(format!("{version} {epoch}")),
+            (epoch, Some(guard)) => Cow::Owned(format!("{version} {epoch} {}", guard.version())),
         }
     }
 
@@ -352,7 +357,8 @@ async fn tenant(gateway: &Gateway, config: &Config, call: &Call, name: &str) -> 
         TenantRecord::default()
     };
     let seals = config.edge_secret.as_ref().map(|secret| Seals::of(secret, config.previous_edge_secret.as_ref(), name, &record.salt));
-    let tenant = Rc::new(Tenant { record, seals });
+    let guard = record.guardrails.as_ref().map(Guard::of);
+    let tenant = Rc::new(Tenant { record, seals, guard });
     gateway.known.tenants.borrow_mut().put(name.to_owned(), tenant.clone(), call.head.now_ms);
     Ok(tenant)
 }

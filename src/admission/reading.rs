@@ -40,7 +40,22 @@ fn list_for_object(body: &Value) -> Option<String> {
     let within = |path: &str| body.pointer(path).is_some_and(Value::is_array).then(|| path.trim_start_matches('/').replace('/', "."));
     let limits = body.get("limits").and_then(Value::as_array).into_iter().flatten();
     let limit = limits.enumerate().find(|(_, limit)| limit.is_array()).map(|(at, _)| format!("limits[{at}]"));
-    ["", "/budget", "/budget/day", "/budget/month", "/cache", "/retention"].into_iter().find_map(within).or(limit)
+    let words = body.pointer("/guardrails/words").and_then(Value::as_array).into_iter().flatten();
+    let list = words.enumerate().find(|(_, list)| list.is_array()).map(|(at, _)| format!("guardrails.words[{at}]"));
+    const OBJECTS: [&str; 11] = [
+        "",
+        "/budget",
+        "/budget/day",
+        "/budget/month",
+        "/cache",
+        "/retention",
+        "/guardrails",
+        "/guardrails/pii",
+        "/guardrails/injection",
+        "/guardrails/offence",
+        "/guardrails/cloud",
+    ];
+    OBJECTS.into_iter().find_map(within).or(limit).or(list)
 }
 
 /// A path as people write it: `limits[0].window`; empty at the root.

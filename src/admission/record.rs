@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::guardrails::policy::Guardrails;
 use super::keys::KeyDigest;
 use crate::cloud::route::TenantRouting;
 use crate::config::CacheMode;
@@ -191,6 +192,9 @@ pub struct TenantRecord {
     /// How its requests for `auto` are routed.
     #[serde(default, skip_serializing_if = "is_default")]
     pub routing: TenantRouting,
+    /// What is found in prompts and answers, and what happens then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guardrails: Option<Guardrails>,
     /// The cache's epoch: raised by an erasure.
     #[serde(default)]
     pub epoch: u32,

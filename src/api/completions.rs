@@ -3,12 +3,13 @@
 use std::cell::LazyCell;
 
 use super::add_common;
+use super::guarding::{self, Guarding, Relayed};
 use super::routing::{self, Choice};
 use crate::Gateway;
 use crate::admission::account::{Account, Outcome, Stored};
 use crate::admission::reservation::Wanted;
 use crate::admission::{self, Caller, record};
-use crate::boundary::{Answered, Arrival, Call, Failure, ReadHeader};
+use crate::boundary::{Answered, Call, Failure, ReadHeader};
 use crate::cache::entry::Form;
 use crate::cache::key::{self, CacheKey};
 use crate::cache::steering::Steering;
@@ -43,6 +44,10 @@ pub async fn answer(gateway: &Gateway, call: &Call, endpoint: Endpoint, tenant: 
     let folded = request.folded()?;
     if let Some(folded) = &folded {
         request = CompletionRequest::read(folded, endpoint)?;
+    }
+    let (mut guarding, redacted) = guarding::prompt(gateway, &caller, &request)?;
+    if let Some(redacted) = &redacted {
+        request = CompletionRequest::read(redacted, endpoint)?;
     }
     let choice = routing::choose(gateway, config, call, &caller, &request)?;
     let name = choice.as_ref().map_or(request.model(), |choice| &choice.decision.model);
@@ -92,7 +97,15 @@ pub async fn answer(gateway: &Gateway, call: &Call, endpoint: Endpoint, tenant: 
         timing.cache(now_ms.saturating_sub(call.head.now_ms));
         match &found {
             Ok(Some(bytes)) => match replayed(bytes, &request, steering.max_age, now_ms) {
-                Found::Answer { body, age, ttl, usage } => {
+                Found::Answer { mut body, age, ttl, usage } => {
+                    if let Some(guarding) = &mut guarding {
+                        let released = |_: &Error| {
+                            if account.is_idempotent() {
+                                account.release(model.id, 403)
+                            }
+                        };
+                        body = guarding.hit(body, &request).inspect_err(released)?;
+                    }
                     let content_type = if request.stream() { EVENT_STREAM } else { "application/json" };
                     let mut lines = Lines::default();
                     lines.add("content-type", content_type);
@@ -102,6 +115,9 @@ pub async fn answer(gateway: &Gateway, call: &Call, endpoint: Endpoint, tenant: 
                     lines.add("server-timing", &timing.header());
                     lines.extend(&told);
                     account.say(&mut lines);
+                    if let Some(guarding) = &guarding {
+                        guarding.say(&mut lines);
+                    }
                     add_common(gateway, call, None, &mut lines);
                     account
                         .hit(Outcome { model: model.id, status: 200, usage: Some(usage), content_type, body: &body, ..Outcome::default() })
@@ -127,6 +143,14 @@ pub async fn answer(gateway: &Gateway, call: &Call, endpoint: Endpoint, tenant: 
         return Err(Error::new(504, "not_cached", message).about("cache-control").final_word());
     }
 
+    if let Some(guarding) = &mut guarding
+        && let Err(error) = guarding.ask_cloud(config, call, wanted.user, account.kept).await
+    {
+        if account.is_idempotent() {
+            account.release(model.id, error.status);
+        }
+        return Err(error);
+    }
     if let Some(stored) = account.reserve(&wanted).await? {
         return Ok(again(gateway, call, stored));
     }
@@ -135,7 +159,8 @@ pub async fn answer(gateway: &Gateway, call: &Call, endpoint: Endpoint, tenant: 
         target: endpoint.path(),
         chain: Some(wanted.chain),
         body: &|asked: Resolved<'_>| {
-            let rewritten = request.rewritten(asked.id, request.lacks_cap().then_some(asked.cap_tokens)).or_else(|| folded.clone());
+            let rewritten = request.rewritten(asked.id, request.lacks_cap().then_some(asked.cap_tokens));
+            let rewritten = rewritten.or_else(|| redacted.clone()).or_else(|| folded.clone());
             // What was sent before is another model's body.
             rewritten.or_else(|| (asked.id != model.id).then(|| request.root().raw().as_bytes().to_vec()))
         },
@@ -156,7 +181,7 @@ pub async fn answer(gateway: &Gateway, call: &Call, endpoint: Endpoint, tenant: 
         // Kept under the name of the model that was asked, it would outlive that model's failure.
         visit.place = None;
     }
-    give(Giving { gateway, call, caller: &caller, request: &request, visit, timing, told, deadline }, account, reply).await
+    give(Giving { gateway, call, caller: &caller, request: &request, visit, timing, told, deadline }, account, guarding, reply).await
 }
 
 const EVENT_STREAM: &str = "text/event-stream; charset=utf-8";
@@ -210,7 +235,12 @@ struct Giving<'a> {
 }
 
 /// Gives the caller what Cerebras said, and keeps what may be kept once it has gone out.
-async fn give(giving: Giving<'_>, mut account: Account<'_>, reply: Reply<'_>) -> Result<Answered, Error> {
+async fn give(
+    giving: Giving<'_>,
+    mut account: Account<'_>,
+    mut guarding: Option<Guarding<'_>>,
+    reply: Reply<'_>,
+) -> Result<Answered, Error> {
     let Giving { gateway, call, request, visit, timing, told, .. } = &giving;
     let Reply { arrival, model, attempts, overtaken, passed_over, .. } = reply;
     let status = arrival.status;
@@ -221,6 +251,16 @@ async fn give(giving: Giving<'_>, mut account: Account<'_>, reply: Reply<'_>) ->
         if status < 400 {
             return Err(error::upstream::unreadable());
         }
+    }
+    let estimated = || estimate(request, usage, &arrival.body);
+    let content_type = arrival.content_type.as_str();
+    let mut shown = None;
+    if let Some(guarding) = guarding.as_mut().filter(|_| status == 200 && !arrival.is_stream) {
+        // What is withheld was paid for all the same.
+        let paid = |_: &Error| {
+            account.settle_broken(Outcome { model, status, usage, estimate: estimated(), content_type, body: &arrival.body });
+        };
+        shown = guarding.answer(&arrival.body).inspect_err(paid)?;
     }
     let entry = match quality {
         Quality::Keepable if visit.store.is_some() => visit.entry(Form::Whole, &arrival.body, usage, call.now_ms()),
@@ -238,6 +278,9 @@ async fn give(giving: Giving<'_>, mut account: Account<'_>, reply: Reply<'_>) ->
     lines.add("server-timing", &timing.header());
     lines.extend(told);
     account.say(&mut lines);
+    if let Some(guarding) = &guarding {
+        guarding.say(&mut lines);
+    }
     add_common(gateway, call, answer::request_id(&arrival), &mut lines);
 
     if status >= 400 {
@@ -247,15 +290,25 @@ async fn give(giving: Giving<'_>, mut account: Account<'_>, reply: Reply<'_>) ->
             back => call.pass_earlier(status, &lines, body, back),
         });
     }
-    let content_type = arrival.content_type.as_str();
     if arrival.is_stream {
-        let (answered, relayed) = call.relay(status, &lines).await;
-        finish_stream(&giving, &mut account, Outcome { model, status, content_type, ..Outcome::default() }, &relayed).await;
+        let outcome = Outcome { model, status, content_type, ..Outcome::default() };
+        let watching = guarding.as_mut().filter(|guarding| guarding.changes_answers());
+        let (answered, relayed) = match watching {
+            Some(guarding) => (call.begin(status, &lines), guarding.relay(call).await),
+            None => {
+                let (answered, told) = call.relay(status, &lines).await;
+                (answered, Relayed { told, ..Relayed::default() })
+            }
+        };
+        finish_stream(&giving, &mut account, outcome, &relayed).await;
+        if let Some(guarding) = guarding.as_mut().filter(|_| relayed.refusal.is_none()) {
+            guarding.tell_stream(&relayed.told.body, request);
+        }
         return Ok(answered);
     }
-    let estimate = estimate(request, usage, &arrival.body);
-    account.settle(Outcome { model, status, usage, estimate, content_type, body: &arrival.body }).await;
-    let answered = call.pass(status, &lines, None);
+    let seen = shown.as_deref().unwrap_or(&arrival.body);
+    account.settle(Outcome { model, status, usage, estimate: estimated(), content_type, body: seen }).await;
+    let answered = call.pass(status, &lines, shown);
     keep(&giving, entry).await;
     Ok(answered)
 }
@@ -269,40 +322,46 @@ fn estimate(request: &CompletionRequest<'_>, told: Option<Usage>, answer: &[u8])
 }
 
 /// What follows a relayed stream: an error frame when it broke off, the end, and the cache entry when it is one to keep.
-async fn finish_stream(giving: &Giving<'_>, account: &mut Account<'_>, outcome: Outcome<'_>, relayed: &Arrival) {
+async fn finish_stream(giving: &Giving<'_>, account: &mut Account<'_>, outcome: Outcome<'_>, relayed: &Relayed) {
     let Giving { gateway, call, request, visit, deadline, .. } = giving;
-    let ending = sse::ending(&relayed.body, request.choices());
-    let outcome = Outcome { usage: ending.usage, estimate: estimate(request, ending.usage, &relayed.body), ..outcome };
-    if ending.whole {
-        account.settle(Outcome { body: &relayed.body, ..outcome }).await;
+    let Relayed { told, seen, rest, refusal } = relayed;
+    let pumped = seen.is_none();
+    let ending = sse::ending(&told.body, request.choices());
+    let seen = seen.as_deref().unwrap_or(&told.body);
+    let whole = ending.whole && refusal.is_none();
+    let outcome = Outcome { usage: ending.usage, estimate: estimate(request, ending.usage, &told.body), ..outcome };
+    if whole {
+        account.settle(Outcome { body: seen, ..outcome }).await;
     } else {
         // Nobody may take half an answer for the answer to the same call, so it is settled without its body.
         let model = outcome.model;
         account.settle_broken(outcome);
-        // Neither a caller that goes nor a deadline is the model's fault.
-        if let (None | Some(Failure::Lost), Ok(config)) = (relayed.failure, gateway.config()) {
+        // Neither a caller that goes, nor a deadline, nor a guardrail's refusal is the model's fault.
+        if let (None, None | Some(Failure::Lost), Ok(config)) = (refusal, told.failure, gateway.config()) {
             gateway.health.broke_off(model, call.head.now_ms, call.random(), &config.health);
         }
     }
-    if ending.unterminated {
-        return call.end(Some(b"\n\n".to_vec()), false).await;
+    let failure = || match told.failure {
+        Some(late @ (Failure::FirstByteLate | Failure::TotalLate)) => deadline.error(late),
+        _ => error::upstream::incomplete(),
+    };
+    let error = refusal.clone().or_else(|| (!whole && !ending.told_error).then(failure));
+    let mut last = if whole || refusal.is_some() { rest.clone() } else { Vec::new() };
+    match error {
+        Some(error) => last.extend_from_slice(&sse::mend(seen, &error.frame_members())),
+        None if ending.unterminated && pumped => last.extend_from_slice(b"\n\n"),
+        None => {}
     }
-    let frame = (!ending.whole && !ending.told_error).then(|| {
-        let error = match relayed.failure {
-            Some(late @ (Failure::FirstByteLate | Failure::TotalLate)) => deadline.error(late),
-            _ => error::upstream::incomplete(),
-        };
-        sse::mend(&relayed.body, &error.frame_members())
-    });
     // Behind a [DONE] that cannot be unsaid, many clients read no frame; most notice a connection that breaks.
-    call.end(frame, ending.done && !ending.whole).await;
-    if !ending.whole || visit.store.is_none() || visit.place.is_none() {
+    let cut = pumped && ending.done && !ending.whole;
+    call.end(Some(last).filter(|last| !last.is_empty()), cut).await;
+    if !whole || ending.unterminated || visit.store.is_none() || visit.place.is_none() {
         return;
     }
     // Whether every choice is one to keep is told by the whole answer that the stream spelled.
-    let whole = replay::stream_to_whole(&relayed.body, request.endpoint());
-    if whole.is_some_and(|whole| judge(&whole) == Quality::Keepable) {
-        keep(giving, visit.entry(Form::Stream, &relayed.body, ending.usage, call.now_ms())).await;
+    let answer = replay::stream_to_whole(&told.body, request.endpoint());
+    if answer.is_some_and(|answer| judge(&answer) == Quality::Keepable) {
+        keep(giving, visit.entry(Form::Stream, &told.body, ending.usage, call.now_ms())).await;
     }
 }
 

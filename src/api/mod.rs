@@ -5,6 +5,7 @@ pub mod audit;
 pub mod completions;
 mod documents;
 pub mod embeddings;
+mod guarding;
 pub mod health;
 pub mod intents;
 pub mod keys;

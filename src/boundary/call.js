@@ -142,6 +142,7 @@ export class Call {
     this.earlier = [];
     this.whole = null;
     this.stream = null;
+    this.reader = null;
     this.aside = null;
     this.inquiry = null;
     this.gone = false;
@@ -398,6 +399,49 @@ export class Call {
     this.resume(slot, `${ending}\n`, joined(chunks));
   }
 
+  /** Answers with a stream that `chunk` fills. */
+  begin(status, headers) {
+    const { readable, writable } = new IdentityTransformStream();
+    this.writable = writable;
+    this.reader = this.stream.getReader();
+    this.answer(new Response(readable, { status, headers: { ...towardsCaller, ...this.passing, ...record(headers) } }));
+    // What is kept at work after the answer is not ended with its caller.
+    this.known = true;
+  }
+
+  /** Gives the caller some bytes, if there are any, and brings the next that come from upstream: "more" or "end". */
+  async chunk(slot, given) {
+    let ending = ARRIVED;
+    let said = "end";
+    let bytes = NOTHING;
+    try {
+      if (given !== undefined) {
+        const writer = this.writable.getWriter();
+        const written = writer.write(given);
+        writer.releaseLock();
+        await written;
+      }
+      const first = this.first;
+      this.first = undefined;
+      const { value, done } = first === undefined ? await this.reader.read() : { value: first, done: false };
+      if (!done) {
+        said = "more";
+        bytes = value;
+      }
+    } catch {
+      ending = this.gone ? GONE : this.ending;
+      this.controller.abort();
+    }
+    if (said === "end") clearTimeout(this.timer);
+    this.resume(slot, `${ending}\n${said}`, bytes);
+  }
+
+  /** Gives up what is still to come from upstream. */
+  abandon() {
+    clearTimeout(this.timer);
+    this.controller.abort();
+  }
+
   /** Ends the caller's stream, behind a last frame when there is one: in good order, or by a `cut` of the connection. */
   async end(slot, frame, cut) {
     const writer = this.writable.getWriter();
@@ -538,7 +582,7 @@ export class Call {
 
 // What may go on after the answer keeps the isolate at work for the request until it has ended. The next step begins within
 // `resume`, before the one that calls it has ended, so the chain is never let go.
-for (const name of ["relay", "end", "keep", "ledger"]) {
+for (const name of ["relay", "chunk", "end", "keep", "ledger"]) {
   const step = Call.prototype[name];
   Call.prototype[name] = function (...given) {
     this.step = step.apply(this, given);

@@ -59,6 +59,12 @@ extern "C" {
     #[wasm_bindgen(method)]
     fn relay(this: &JsCall, slot: u32, status: u16, headers: &str);
     #[wasm_bindgen(method)]
+    fn begin(this: &JsCall, status: u16, headers: &str);
+    #[wasm_bindgen(method)]
+    fn chunk(this: &JsCall, slot: u32, given: Option<Vec<u8>>);
+    #[wasm_bindgen(method)]
+    fn abandon(this: &JsCall);
+    #[wasm_bindgen(method)]
     fn end(this: &JsCall, slot: u32, frame: Option<Vec<u8>>, cut: bool);
     #[wasm_bindgen(method)]
     fn look(this: &JsCall, slot: u32, namespace: &str, key: &str, cache_ttl: Option<u32>, seals: Option<&[u8]>, context: &str);
@@ -227,7 +233,7 @@ pub struct Attempt<'a> {
 }
 
 /// What came back from an attempt.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Arrival {
     /// How it failed, if it did.
     pub failure: Option<Failure>,
@@ -270,6 +276,15 @@ impl Arrival {
             body: brought.bytes,
         }
     }
+}
+
+/// What comes next of a stream.
+#[derive(Debug)]
+pub enum Chunk {
+    /// Some bytes.
+    More(Vec<u8>),
+    /// Its end, and how it failed, if it did.
+    End(Option<Failure>),
 }
 
 /// The proof that a caller has got its answer: what ends a request's path.
@@ -369,6 +384,25 @@ impl Call {
     pub async fn relay(&self, status: u16, headers: &Lines) -> (Answered, Arrival) {
         self.js.relay(self.inbox.slot(), status, headers.text());
         (Answered(()), Arrival::read(self.inbox.next().await))
+    }
+
+    /// Answers with a stream whose bytes [`Self::chunk`] gives. It stays open until [`Self::end`].
+    pub fn begin(&self, status: u16, headers: &Lines) -> Answered {
+        self.js.begin(status, headers.text());
+        Answered(())
+    }
+
+    /// Gives the caller some bytes, if there are any, and waits for the next of the stream of the last attempt.
+    pub async fn chunk(&self, given: Vec<u8>) -> Chunk {
+        self.js.chunk(self.inbox.slot(), Some(given).filter(|given| !given.is_empty()));
+        let Brought { text, bytes } = self.inbox.next().await;
+        let (ending, said) = text.split_once('\n').unwrap_or_default();
+        if said == "more" { Chunk::More(bytes) } else { Chunk::End(failure(ending)) }
+    }
+
+    /// Gives up what is still to come of the stream of the last attempt.
+    pub fn abandon(&self) {
+        self.js.abandon();
     }
 
     /// Ends the caller's stream, behind a last frame when there is one: in good order, or by a `cut` of the connection.

@@ -13,7 +13,9 @@ pub mod segments;
 mod view;
 mod web;
 
-pub use redaction::{Redacted, Redactor, Replacements, held_back, placeholder_held_back, redact, restore};
+pub use redaction::{Redacted, Redactor, Replacements, Scanner, held_back, placeholder_held_back, redact, restore};
+
+pub use view::is_invisible;
 
 use std::ops::Range;
 
@@ -100,6 +102,10 @@ fn scan_segment(text: &str, range: Range<usize>, hits: &mut Vec<Hit>) {
     // Most words end here: without one of these, nothing can match but a key, and keys are long.
     if segment.len() < 24 && !segment.bytes().any(|byte| !byte.is_ascii() || matches!(byte, b'0'..=b'9' | b'@' | b':' | b'-' | b'[' | b'_'))
     {
+        return;
+    }
+    // One character alone is nothing: in a script without spaces each is a segment.
+    if segment.len() <= 4 && segment.chars().nth(1).is_none() {
         return;
     }
     let view = View::new(segment);

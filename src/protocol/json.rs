@@ -242,6 +242,20 @@ impl<'d> Value<'d> {
     }
 }
 
+/// A text with some of its spans, which do not overlap, replaced. Every other byte stays.
+pub fn edited(text: &str, mut edits: Vec<(Range<usize>, String)>) -> Vec<u8> {
+    edits.sort_unstable_by_key(|(span, _)| span.start);
+    let mut out = Vec::with_capacity(text.len().saturating_add(64));
+    let mut at = 0;
+    for (span, replacement) in edits {
+        out.extend_from_slice(text.get(at..span.start).unwrap_or_default().as_bytes());
+        out.extend_from_slice(replacement.as_bytes());
+        at = span.end;
+    }
+    out.extend_from_slice(text.get(at..).unwrap_or_default().as_bytes());
+    out
+}
+
 /// Extends a path by a key: `.key`, or `["a key"]` when it is no plain name.
 pub fn push_key(path: &mut String, key: &str) {
     let plain = !key.is_empty() && key.len() <= 64 && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-');
@@ -260,6 +274,7 @@ pub fn push_key(path: &mut String, key: &str) {
 pub fn push_index(path: &mut String, index: usize) {
     let _ = write!(path, "[{index}]");
 }
+
 /// Resolves the escapes of a string that is known to be well-formed.
 fn unescape(bytes: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(bytes.len());

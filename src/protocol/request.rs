@@ -315,6 +315,11 @@ impl<'t> CompletionRequest<'t> {
         one.saturating_mul(u64::try_from(self.choices).unwrap_or(u64::MAX))
     }
 
+    /// The text of the body, which the spans of its values refer to.
+    pub fn text(&self) -> &str {
+        self.document.text()
+    }
+
     /// The whole body as read.
     pub fn root(&self) -> Value<'_> {
         self.document.root()
@@ -359,16 +364,7 @@ impl<'t> CompletionRequest<'t> {
         if edits.is_empty() {
             return None;
         }
-        edits.sort_unstable_by_key(|(span, _)| span.start);
-        let mut out = Vec::with_capacity(text.len().saturating_add(64));
-        let mut at = 0;
-        for (span, replacement) in edits {
-            out.extend_from_slice(text.get(at..span.start).unwrap_or_default().as_bytes());
-            out.extend_from_slice(replacement.as_bytes());
-            at = span.end;
-        }
-        out.extend_from_slice(text.get(at..).unwrap_or_default().as_bytes());
-        Some(out)
+        Some(json::edited(text, edits))
     }
 }
 

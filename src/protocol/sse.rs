@@ -59,6 +59,23 @@ fn line(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     Some((line, rest.strip_prefix(b"\r\n").unwrap_or_else(|| rest.get(1..).unwrap_or_default())))
 }
 
+/// How many bytes the first event has, its blank line included; `None` when it has not ended. A blank line alone counts as one.
+pub fn first_event(stream: &[u8]) -> Option<usize> {
+    let mut rest = stream;
+    loop {
+        let (line, after) = line(rest)?;
+        // Of CRLF, only the first half may have come.
+        let begun = after.is_empty() && rest.last() == Some(&b'\r');
+        if begun {
+            return None;
+        }
+        rest = after;
+        if line.is_empty() {
+            return stream.len().checked_sub(rest.len());
+        }
+    }
+}
+
 fn data_of(line: &[u8]) -> Option<&[u8]> {
     match line.strip_prefix(b"data")? {
         b"" => Some(b""),

@@ -1,7 +1,7 @@
 // Laws 2 and 9: every call between wasm and JavaScript on the path of a request is known. ARCHITECTURE.md lists what is asserted here.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { chat, eventually, pause, post, startEdge, startStandIn } from "./edge.mjs";
+import { administer, chat, eventually, makeKey, pause, post, startEdge, startStandIn } from "./edge.mjs";
 
 // Stands before the Worker's own code: counts the calls out of wasm to methods of `Call`, and those into wasm, and logs the counts
 // so far whenever a request begins.
@@ -13,7 +13,7 @@ const counting = `
   WebAssembly.Instance = function (module, imports) {
     for (const functions of Object.values(imports)) {
       for (const [name, call] of Object.entries(functions)) {
-        const method = /^__wbg_(settings|prepare|binds|head|read|send|respond|pass|relay|end|look|keep|pause|now|random|uniqueId|log|ledger|limit|seal|header|secretBytes|sign)_/.exec(name);
+        const method = /^__wbg_(settings|prepare|binds|head|read|send|respond|pass|relay|begin|chunk|abandon|end|look|keep|pause|now|random|uniqueId|log|ledger|limit|seal|header|secretBytes|sign)_/.exec(name);
         if (method) functions[name] = wrapped(method[1], call);
       }
     }
@@ -77,6 +77,20 @@ describe("the calls between wasm and JavaScript are", () => {
   test("twenty for a stream that is stored", async () => {
     const body = chat("Go on, and remember", { stream: true, temperature: 0 });
     assert.equal(await calls(body), "FETCH head read RESUME look RESUME now ledger RESUME send RESUME relay RESUME end RESUME now keep RESUME ledger RESUME");
+  });
+
+  test("one out and one in for each chunk of a stream that a tenant's guardrails look at, and no more than before for one that they need not", async () => {
+    const { key } = await makeKey(edge, { tenant: "guarded" });
+    await (await administer(edge, "PATCH", "/admin/tenants/guarded", { guardrails: { pii: { prompt: "redact" } } })).text();
+    const headers = { authorization: `Bearer ${key}` };
+    const stream = (content) => chat(`${content} [[words=5]]`, { stream: true, reasoning_effort: "none" });
+    // The key's and the tenant's records are read once an isolate in twenty seconds.
+    await (await post(edge, chat("First"), headers)).text();
+    assert.equal(await calls(stream("Go on"), headers), "FETCH head read RESUME ledger RESUME send RESUME relay RESUME end RESUME ledger RESUME");
+    const guarded = await calls(stream("Go on for ana@studio.example"), headers);
+    assert.match(guarded, /^FETCH head read RESUME ledger RESUME send RESUME begin (chunk RESUME )+end RESUME ledger RESUME$/);
+    const whole = chat("Go on for ana@studio.example", { reasoning_effort: "none" });
+    assert.equal(await calls(whole, headers), "FETCH head read RESUME ledger RESUME send RESUME pass ledger RESUME");
   });
 
   test("thirteen for an idempotent call, told before it is answered, and ten for its repetition", async () => {

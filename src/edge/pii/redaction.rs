@@ -15,7 +15,7 @@ pub struct Replacements {
 
 impl Replacements {
     /// The placeholder of a value: the same for the same value.
-    fn placeholder(&mut self, kind: Kind, original: &str) -> &str {
+    pub fn placeholder(&mut self, kind: Kind, original: &str) -> &str {
         let Self { originals, placeholders, counts } = self;
         placeholders.entry((kind, original.to_owned())).or_insert_with(|| {
             let count = counts.entry(kind).or_default();
@@ -107,11 +107,55 @@ pub(super) fn literal(bytes: &[u8], at: usize) -> Option<Found> {
     fits.then_some((Kind::Literal, at.checked_add(end)?.checked_add(2)?, 1.0))
 }
 
+/// Reads a text as it comes, and lets each match be replaced: what it gives for a stream, put together, is what it gives for the whole.
+#[derive(Clone, Debug, Default)]
+pub struct Scanner {
+    segments: Segments,
+    held: String,
+}
+
+impl Scanner {
+    /// Takes a character and adds to `out` what is safe to let through. `replaced` says what stands in a match's place; without
+    /// words of its own the match stays. Text that looks like a placeholder is a match, too.
+    pub fn push(&mut self, character: char, out: &mut String, replaced: impl FnMut(Kind, &str) -> Option<String>) {
+        if self.segments.cuts_before(character) {
+            self.release(out, replaced);
+        }
+        self.held.push(character);
+    }
+
+    /// Adds what was held back: the text has ended, or nothing can match beyond this place.
+    pub fn finish(&mut self, out: &mut String, replaced: impl FnMut(Kind, &str) -> Option<String>) {
+        self.release(out, replaced);
+        self.segments = Segments::default();
+    }
+
+    /// Bytes that are held back.
+    pub fn held(&self) -> usize {
+        self.held.len()
+    }
+
+    fn release(&mut self, out: &mut String, mut replaced: impl FnMut(Kind, &str) -> Option<String>) {
+        let mut hits = Vec::new();
+        scan_segment(&self.held, 0..self.held.len(), &mut hits);
+        let mut done = 0;
+        for hit in hits {
+            let (Some(before), Some(found)) = (self.held.get(done..hit.span.start), self.held.get(hit.span.clone())) else { continue };
+            if let Some(other) = replaced(hit.kind, found) {
+                out.push_str(before);
+                out.push_str(&other);
+                done = hit.span.end;
+            }
+        }
+        out.push_str(self.held.get(done..).unwrap_or_default());
+        self.held.clear();
+    }
+}
+
 /// Takes matches out of a stream: what it gives, put together, is what [`redact`] gives for the whole.
 #[derive(Clone, Debug, Default)]
 pub struct Redactor {
-    segments: Segments,
-    held: String,
+    scanner: Scanner,
     /// Kinds that stay; text that looks like a placeholder never does.
     spared: Vec<Kind>,
     /// What was taken out so far.
@@ -133,41 +177,27 @@ impl Redactor {
 
     /// Takes a chunk and gives what is safe to let through.
     pub fn feed(&mut self, chunk: &str) -> String {
+        let Self { scanner, spared, replacements } = self;
         let mut out = String::with_capacity(chunk.len());
         for character in chunk.chars() {
-            if self.segments.cuts_before(character) {
-                self.release(&mut out);
-            }
-            self.held.push(character);
+            scanner.push(character, &mut out, |kind, found| {
+                (!spared.contains(&kind)).then(|| replacements.placeholder(kind, found).to_owned())
+            });
         }
         out
     }
 
     /// Gives what was held back: the stream has ended.
     pub fn finish(&mut self) -> String {
-        let mut out = String::with_capacity(self.held.len());
-        self.release(&mut out);
-        self.segments = Segments::default();
+        let Self { scanner, spared, replacements } = self;
+        let mut out = String::with_capacity(scanner.held());
+        scanner.finish(&mut out, |kind, found| (!spared.contains(&kind)).then(|| replacements.placeholder(kind, found).to_owned()));
         out
     }
 
     /// Bytes that are held back.
     pub fn held(&self) -> usize {
-        self.held.len()
-    }
-
-    fn release(&mut self, out: &mut String) {
-        let mut hits = Vec::new();
-        scan_segment(&self.held, 0..self.held.len(), &mut hits);
-        let mut done = 0;
-        for hit in hits.into_iter().filter(|hit| !self.spared.contains(&hit.kind)) {
-            let (Some(before), Some(found)) = (self.held.get(done..hit.span.start), self.held.get(hit.span.clone())) else { continue };
-            out.push_str(before);
-            out.push_str(self.replacements.placeholder(hit.kind, found));
-            done = hit.span.end;
-        }
-        out.push_str(self.held.get(done..).unwrap_or_default());
-        self.held.clear();
+        self.scanner.held()
     }
 }
 

@@ -1,10 +1,11 @@
 //! Where a text may be cut so that no match reaches over the cut.
 //!
 //! A cut lies before the first character after white space, except where a match may go on: between groups of digits or of an
-//! IBAN, and inside a private key. It is decided by what was read so far and the character that comes, so it is the same however a
-//! stream is chunked.
+//! IBAN, and inside a private key. Another lies before what no match can hold: a quotation mark or an angle bracket, and a character of
+//! a script without spaces, so that neither minified JSON nor Chinese waits for a space that never comes. It is decided by what was
+//! read so far and the character that comes, so it is the same however a stream is chunked.
 
-use super::view::{LETTER, normal};
+use super::view::{LETTER, OTHER, normal};
 
 /// The longest segment, in bytes: what a stream holds back at the most. The longest private keys in use (RSA, 8192 bits) have 6.4 kB.
 pub const LONGEST: usize = 8192;
@@ -42,6 +43,8 @@ pub struct Segments {
     /// Whether what came since the cut has a digit.
     has_digit: bool,
     key: Key,
+    /// Whether `://` came since the cut: what follows may be of any script.
+    url: bool,
     /// Bytes since a `[` from which a placeholder may come.
     bracket: Option<usize>,
 }
@@ -63,10 +66,16 @@ impl Segments {
             // A forced cut must not tear a placeholder: it waits for its end.
             return self.bracket.is_none() || whole > LONGEST.saturating_add(LONGEST_PLACEHOLDER);
         }
-        if self.spaces == 0 || self.key != Key::None {
+        if self.key != Key::None {
             return false;
         }
         let Some(byte) = normal(character) else { return false };
+        if matches!(byte, b'"' | b'<' | b'>' | b'`') || byte == OTHER && !self.url {
+            return true;
+        }
+        if self.spaces == 0 {
+            return false;
+        }
         if byte == b' ' || byte.is_ascii_whitespace() {
             return false;
         }
@@ -104,6 +113,7 @@ impl Segments {
             self.has_digit |= byte.is_ascii_digit();
         }
         self.recent = self.recent << 8 | u128::from(byte);
+        self.url |= byte == b'/' && self.ends_with(b"://");
         self.key = match self.key {
             Key::None if self.ends_with(BEGIN) => Key::Inside,
             Key::Inside if self.ends_with(END) => Key::Ending(0),

@@ -8,23 +8,30 @@ pub const LETTER: u8 = 0x80;
 /// Any other character outside ASCII. It parts words.
 pub const OTHER: u8 = 0x81;
 
+/// Whether a character has no form: soft hyphen, combining grapheme joiner, Mongolian vowel separator, zero-width characters and marks
+/// of direction, variation selectors, tags.
+pub fn is_invisible(character: char) -> bool {
+    matches!(
+        character,
+        '\u{ad}'
+            | '\u{34f}'
+            | '\u{180e}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{202a}'..='\u{202e}'
+            | '\u{2060}'..='\u{2069}'
+            | '\u{feff}'
+            | '\u{fe00}'..='\u{fe0f}'
+            | '\u{e0000}'..='\u{e007f}'
+    )
+}
+
 /// What a character is to the scanner; none when it is invisible.
 pub fn normal(character: char) -> Option<u8> {
     if character.is_ascii() {
         return u8::try_from(character).ok();
     }
     match character {
-        // Soft hyphen, combining grapheme joiner, Mongolian vowel separator, zero-width characters and marks of direction, variation
-        // selectors, tags.
-        '\u{ad}'
-        | '\u{34f}'
-        | '\u{180e}'
-        | '\u{200b}'..='\u{200f}'
-        | '\u{202a}'..='\u{202e}'
-        | '\u{2060}'..='\u{2069}'
-        | '\u{feff}'
-        | '\u{fe00}'..='\u{fe0f}'
-        | '\u{e0000}'..='\u{e007f}' => None,
+        _ if is_invisible(character) => None,
         // Full-width forms stand in the order of ASCII.
         '\u{ff01}'..='\u{ff5e}' => u8::try_from(u32::from(character).saturating_sub(0xfee0)).ok(),
         '\u{a0}' | '\u{2000}'..='\u{200a}' | '\u{202f}' | '\u{205f}' | '\u{3000}' => Some(b' '),

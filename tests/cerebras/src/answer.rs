@@ -199,7 +199,11 @@ impl Author<'_> {
     fn text(mut self, budget: usize, usage: &mut Usage) -> Choice {
         let prompt = faults::without(&self.prompt);
         let topics = Topics::of(&prompt);
-        let text = if self.faults.empty { String::new() } else { format!(" {}", self.prose(&topics, &prompt)) };
+        let text = match self.dictated() {
+            Some(text) => text,
+            None if self.faults.empty => String::new(),
+            None => format!(" {}", self.prose(&topics, &prompt)),
+        };
         let text = self.stopped(text);
         let (kept, cut) = tokens::first(&text, budget);
         usage.completion += tokens::count(kept);
@@ -222,6 +226,11 @@ impl Author<'_> {
         Some(Writer::new(Dice::new(self.dice.roll()), topics, false).thoughts(words))
     }
 
+    /// What the request itself wants said.
+    fn dictated(&self) -> Option<String> {
+        self.faults.said.clone().or_else(|| self.faults.echo.then(|| faults::without(&self.prompt).trim().to_owned()))
+    }
+
     fn say(&mut self, topics: &Topics, usage: &mut Usage) -> Said {
         if self.faults.refusal {
             return Said::Refused("I'm sorry, but I can't help with that request.".to_owned());
@@ -236,10 +245,19 @@ impl Author<'_> {
         if !self.ask.tools.is_empty() && last.is_some_and(|message| message["role"] == "user") {
             let choice = self.ask.given("tool_choice");
             let two = self.faults.parallel && self.ask.given("parallel_tool_calls") != Some(&Value::Bool(false));
-            let calls = tools::calls(self.ask.tools, choice, &self.prompt, topics, two, &mut self.dice);
+            let mut calls = tools::calls(self.ask.tools, choice, &self.prompt, topics, two, &mut self.dice);
+            if let Some(text) = self.dictated() {
+                for call in &mut calls {
+                    call.arguments = json!({"text": text}).to_string();
+                }
+            }
             if !calls.is_empty() {
                 return Said::Calls(calls);
             }
+        }
+        if let Some(text) = self.dictated() {
+            let fits = matches!(self.ask.wants, Wants::Text) || text.starts_with('{');
+            return Said::Text(if fits { text } else { json!({"text": text}).to_string() });
         }
         let dice = Dice::new(self.dice.roll());
         match self.ask.wants {

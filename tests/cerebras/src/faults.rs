@@ -9,9 +9,10 @@
 //! Within an answer: `cut-headers` after the headers, `cut=N` after N events or, if not streamed, in the middle. Streams only:
 //! `close=N`, `half=N`, `half-bytes=N`, `error=N`, `flat-error=N`, `hang=N`.
 //!
-//! What is said: `words=N`, `chunks=N`, `finish=REASON`, `no-finish`, `refusal`, `empty`, `garbage`, `unicode`, `usage-chunk`,
-//! `parallel` for two tool calls at once, and `unfit` for JSON that does not fit the schema that was asked for; `unfit=NAME` only
-//! the first time that NAME is heard.
+//! What is said: `echo` for the prompt itself (in the arguments of a tool and in JSON, too), `hex=…` for the text that these digits are in
+//! UTF-8, so that a model can say what nobody has sent; `words=N`, `chunks=N`, `finish=REASON`, `no-finish`, `refusal`, `empty`,
+//! `garbage`, `unicode`, `usage-chunk`, `parallel` for two tool calls at once, and `unfit` for JSON that does not fit the schema that was
+//! asked for; `unfit=NAME` only the first time that NAME is heard.
 
 /// What happens instead of an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -109,6 +110,10 @@ pub struct Faults {
     pub unfit_once: Option<String>,
     /// Two tool calls at once.
     pub parallel: bool,
+    /// The prompt as the answer.
+    pub echo: bool,
+    /// This text as the answer.
+    pub said: Option<String>,
 }
 
 impl Faults {
@@ -184,6 +189,8 @@ impl Faults {
             "unfit" if value.is_some() => self.unfit_once = value.map(str::to_owned),
             "unfit" => self.unfit = true,
             "parallel" => self.parallel = true,
+            "echo" => self.echo = true,
+            "hex" => self.said = Some(spelled(value.ok_or(())?).ok_or(())?),
             // It is always on, so asking for it changes nothing.
             "cookie" => {}
             _ => return Err(()),
@@ -200,6 +207,12 @@ impl Faults {
     pub fn for_model(&self, model: &str) -> Option<u16> {
         self.status_model.iter().find(|(name, _)| name == model).map(|(_, code)| *code)
     }
+}
+
+/// The text whose bytes are spelled in hexadecimal digits.
+fn spelled(digits: &str) -> Option<String> {
+    let digits: Vec<u8> = digits.chars().map(|digit| digit.to_digit(16).map(|digit| digit as u8)).collect::<Option<_>>()?;
+    String::from_utf8(digits.chunks(2).map(|pair| pair.iter().fold(0, |byte, digit| byte << 4 | digit)).collect()).ok()
 }
 
 fn number<T: std::str::FromStr>(text: &str) -> Result<T, ()> {
@@ -259,7 +272,7 @@ mod tests {
         let words = "latency=1, first-byte=1, chunk=1, chunks=1, words=1, cut-before, cut-headers, cut=1, close=1, half=1, \
             half-bytes=1, error=1, flat-error=1, hang, hang=1, status=500, rate-requests, rate-tokens, rate-queue, \
             retry-after=2, once=500, once=cut-before, once=cut-headers, times=2, garbage, unfit, unfit=a, no-finish, finish=length, refusal, \
-            empty, usage-chunk, unicode, parallel, cookie, status-model=a:b:500, latency-model=a:b:5";
+            empty, usage-chunk, unicode, parallel, echo, hex=c3a9, cookie, status-model=a:b:500, latency-model=a:b:5";
         let mut faults = Faults::default();
         assert_eq!(faults.read_header(words), Ok(()));
         assert_eq!(faults.status_model, [("a:b".to_owned(), 500)]);
@@ -275,6 +288,12 @@ mod tests {
         assert!(Faults::default().read_header("latency=soon").is_err());
         assert!(Faults::default().read_header("status=99").is_err());
         assert_eq!(of("see [[Main Page]] and [[open"), Faults::default());
+    }
+
+    #[test]
+    fn a_text_in_hexadecimal_digits() {
+        assert_eq!(of("[[hex=c3a940]]").said.as_deref(), Some("é@"));
+        assert_eq!(of("[[hex=ff]] [[hex=x]]"), Faults::default());
     }
 
     #[test]
