@@ -14,6 +14,8 @@ use crate::cloud::health::Settings;
 use crate::cloud::models::{Model, Models};
 use crate::cloud::route::Routing;
 use crate::error::Error;
+use crate::protocol::json::Document;
+use crate::protocol::json::typed::{Misfit, typed};
 
 /// The variables that the gateway reads.
 pub const NAMES: [&str; 18] = [
@@ -217,20 +219,21 @@ impl Vars {
 
 /// Reads a value, or the JSON that a text holds. The error never quotes the value: it may be a secret.
 fn read<T: DeserializeOwned>(value: Value) -> Result<T, String> {
-    let plain = |error: serde_json::Error| {
-        let said = error.to_string();
-        // serde quotes what it found in backquotes or quotation marks before "expected"; the expectation suffices.
-        said.rsplit_once("expected ").map_or_else(|| "it cannot be read".to_owned(), |(_, wanted)| format!("expected {wanted}"))
+    let parsed = |text: &str| -> Result<T, String> {
+        let document = Document::read(text.as_bytes()).map_err(|_| "it cannot be read".to_owned())?;
+        typed(document.root()).map_err(|Misfit { path, said }| {
+            // serde says what it found before "expected"; the expectation suffices.
+            let wanted =
+                said.rsplit_once("expected ").map_or_else(|| "it cannot be read".to_owned(), |(_, wanted)| format!("expected {wanted}"));
+            if path.is_empty() { wanted } else { format!("`{path}`: {wanted}") }
+        })
     };
     match value {
-        Value::String(text) => {
-            let inner = serde_json::from_str::<Value>(&text).ok().and_then(|inner| T::deserialize(inner).ok());
-            match inner {
-                Some(read) => Ok(read),
-                None => T::deserialize(Value::String(text)).map_err(plain),
-            }
-        }
-        value => T::deserialize(value).map_err(plain),
+        Value::String(text) => match parsed(&text) {
+            Ok(read) => Ok(read),
+            Err(_) => parsed(&Value::String(text).to_string()),
+        },
+        value => parsed(&value.to_string()),
     }
 }
 

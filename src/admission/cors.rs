@@ -13,7 +13,7 @@ const MAX_AGE: &str = "7200";
 
 /// The request headers that a page may send beside those that need no leave: what the gateway reads or passes on, and what SDKs for
 /// browsers send without being asked.
-const ALLOWED_HEADERS: [&str; 14] = [
+const ALLOWED_HEADERS: [&str; 15] = [
     "accept",
     "authorization",
     "cache-control",
@@ -28,11 +28,12 @@ const ALLOWED_HEADERS: [&str; 14] = [
     // AI SDK sets it; browsers that let it ask for leave.
     "user-agent",
     "x-maya-deadline-ms",
+    "x-maya-prefer",
     "x-request-id",
 ];
 /// How the names of further ones begin. SDKs that Stainless generates, OpenAI's and Cerebras's among them, describe the browser and
 /// count their tries in a dozen headers.
-const ALLOWED_PREFIXES: [&str; 4] = ["cf-aig-", "x-cerebras-", "x-maya-", "x-stainless-"];
+const ALLOWED_PREFIXES: [&str; 3] = ["cf-aig-", "x-cerebras-", "x-stainless-"];
 
 /// The longest host name, in bytes (RFC 1035 section 2.3.4).
 const LONGEST_HOST: usize = 253;

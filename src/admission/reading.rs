@@ -1,11 +1,10 @@
 //! Bodies of administration as typed values; what is wrong in one is named by its path.
 
 use serde::de::{Deserialize, DeserializeOwned, Deserializer};
-use serde_json::Value;
-use serde_path_to_error::Segment;
 
 use crate::error::Error;
 use crate::protocol::json::Document;
+use crate::protocol::json::typed::typed;
 use crate::protocol::request::refusal;
 
 /// What a body says of a field: nothing, `null`, or a value.
@@ -25,50 +24,7 @@ pub fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) ->
 /// 400 naming the field: text that is not JSON, keys that stand twice, unknown and missing fields, wrong values.
 pub fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Error> {
     let document = Document::read(body).map_err(refusal)?;
-    let value: Value = serde_json::from_str(document.text()).map_err(|_| Error::invalid("invalid_json", "", "The body is not JSON."))?;
-    if let Some(path) = list_for_object(&value) {
-        return Err(told(&path, "expected an object"));
-    }
-    serde_path_to_error::deserialize(value).map_err(|error| {
-        let path = written(error.path());
-        told(&path, &error.into_inner().to_string())
-    })
-}
-
-/// Where a list stands in an object's place. serde takes its elements for the fields, in their order; nobody means that.
-fn list_for_object(body: &Value) -> Option<String> {
-    let within = |path: &str| body.pointer(path).is_some_and(Value::is_array).then(|| path.trim_start_matches('/').replace('/', "."));
-    let limits = body.get("limits").and_then(Value::as_array).into_iter().flatten();
-    let limit = limits.enumerate().find(|(_, limit)| limit.is_array()).map(|(at, _)| format!("limits[{at}]"));
-    let words = body.pointer("/guardrails/words").and_then(Value::as_array).into_iter().flatten();
-    let list = words.enumerate().find(|(_, list)| list.is_array()).map(|(at, _)| format!("guardrails.words[{at}]"));
-    const OBJECTS: [&str; 11] = [
-        "",
-        "/budget",
-        "/budget/day",
-        "/budget/month",
-        "/cache",
-        "/retention",
-        "/guardrails",
-        "/guardrails/pii",
-        "/guardrails/injection",
-        "/guardrails/offence",
-        "/guardrails/cloud",
-    ];
-    OBJECTS.into_iter().find_map(within).or(limit).or(list)
-}
-
-/// A path as people write it: `limits[0].window`; empty at the root.
-fn written(path: &serde_path_to_error::Path) -> String {
-    path.iter().fold(String::new(), |mut text, segment| {
-        match segment {
-            Segment::Seq { index } => text.push_str(&format!("[{index}]")),
-            Segment::Map { key } if text.is_empty() => text.push_str(key),
-            Segment::Map { key } => text.push_str(&format!(".{key}")),
-            Segment::Enum { .. } | Segment::Unknown => {}
-        }
-        text
-    })
+    typed(document.root()).map_err(|misfit| told(&misfit.path, &misfit.said))
 }
 
 /// What serde said, without what it found: the value may be a secret in the wrong place.

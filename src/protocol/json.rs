@@ -15,6 +15,7 @@
 //! ```
 
 mod scanner;
+pub mod typed;
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
