@@ -14,7 +14,7 @@ use crate::cloud::models::{Model, Models};
 use crate::error::Error;
 
 /// The variables that the gateway reads.
-pub const NAMES: [&str; 16] = [
+pub const NAMES: [&str; 17] = [
     "CEREBRAS_API_KEY",
     "ADMIN_SECRET",
     "EDGE_SECRET",
@@ -28,6 +28,7 @@ pub const NAMES: [&str; 16] = [
     "FIRST_BYTE_MS",
     "TOTAL_MS",
     "CACHE_MODE",
+    "CACHE_MATCH",
     "CACHE_TTL_SECONDS",
     "POLICY_VERSION",
     "CORS_ORIGINS",
@@ -69,6 +70,16 @@ pub enum CacheMode {
     Off,
 }
 
+/// Which requests the cache takes for the same, unless the caller says otherwise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CacheMatch {
+    /// Those that mean the same as JSON: every character of a prompt counts.
+    Exact,
+    /// Also single questions that differ in spelling alone, by the rules of [`crate::cache::normal`].
+    Normalised,
+}
+
 /// The checked configuration.
 #[derive(Debug)]
 pub struct Config {
@@ -94,6 +105,8 @@ pub struct Config {
     pub total_ms: u32,
     /// Which requests the cache answers.
     pub cache_mode: CacheMode,
+    /// Which requests it takes for the same.
+    pub cache_match: CacheMatch,
     /// How long an answer is kept, in seconds.
     pub cache_ttl: u32,
     /// A part of every cache key: changing it empties the cache.
@@ -158,6 +171,7 @@ impl Config {
             first_byte_ms: vars.positive("FIRST_BYTE_MS", 50_000)?,
             total_ms: vars.positive("TOTAL_MS", 120_000)?,
             cache_mode: vars.take("CACHE_MODE")?.unwrap_or(CacheMode::Deterministic),
+            cache_match: vars.take("CACHE_MATCH")?.unwrap_or(CacheMatch::Exact),
             cache_ttl,
             policy_version: vars.take("POLICY_VERSION")?.unwrap_or_else(|| "1".to_owned()),
             cors_origins: vars.take("CORS_ORIGINS")?.unwrap_or_default(),
