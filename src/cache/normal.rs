@@ -7,11 +7,11 @@
 
 mod words;
 
-use crate::edge::language::{self, UNKNOWN};
+use crate::edge::language;
 use words::{
-    ABILITY, ASKING, AUXILIARIES, BEFORE_IS, BETWEEN, BRANDS, COMMANDS, DETERMINERS, DID, ENDINGS, FAVOURS, GIVEN, INITIALS, JOINING,
-    LANGUAGES, MADE, MAKING, MOST, NAMES, NOT, OF_WORDS, ONE_OF, OPENERS, QUALITIES, RANKED, SPEAKERS_VERBS, SPOKEN, SUBJECTS, SUBORDINATE,
-    TOLD,
+    ABILITY, ASKING, AUXILIARIES, BEFORE_IS, BETWEEN, BRANDS, COMMANDS, DETERMINERS, DID, ENDINGS, ENGLISH, ENGLISH_FIRST, FAVOURS, GIVEN,
+    INITIALS, JOINING, LANGUAGES, MADE, MAKING, MOST, NAMES, NOT, OF_WORDS, ONE_OF, OPENERS, QUALITIES, RANKED, SPEAKERS_VERBS, SPOKEN,
+    SUBJECTS, SUBORDINATE, TOLD,
 };
 
 /// A longer text has no normal form, in bytes.
@@ -33,7 +33,7 @@ pub fn normal(text: &str) -> Option<String> {
 pub fn permits(instruction: &str) -> bool {
     let mut words = instruction.split(|character: char| !character.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
     instruction.len() <= LONGEST_INSTRUCTION
-        && language::detect(instruction).code == "en"
+        && is_english(&instruction.to_ascii_lowercase())
         && !words.any(|word| {
             let word = word.to_ascii_lowercase();
             is_one_of(&OF_WORDS, &word) || is_one_of(&GIVEN, &word)
@@ -42,16 +42,23 @@ pub fn permits(instruction: &str) -> bool {
 
 /// Whether a word, or what it is a form of, is in a list.
 fn is_one_of(list: &[&str], word: &str) -> bool {
+    let first = word.as_bytes().first();
     let plain = word.strip_suffix("ing").or_else(|| word.strip_suffix("ed")).or_else(|| word.strip_suffix('s')).unwrap_or(word);
-    list.iter().any(|known| *known == word || *known == plain || known.strip_suffix('e') == Some(plain))
+    let is = |known: &&str| *known == word || *known == plain || known.strip_suffix('e') == Some(plain);
+    list.iter().filter(|known| known.as_bytes().first() == first).any(is)
 }
 
-/// Short questions have too few words to be told by; but no other language begins with these.
+/// A short question has too few words for a guess, so words that no other language has come first.
 fn is_english(text: &str) -> bool {
-    let code = language::detect(text).code;
-    let first = text.split(' ').next().unwrap_or_default();
-    code == "en"
-        || code == UNKNOWN && (ASKING.contains(&first) || ["write", "explain", "describe", "summarize", "suggest"].contains(&first))
+    let words: Vec<&str> = text.split([' ', '.', ',']).collect();
+    let begins = match words.as_slice() {
+        [verb, "me", ..] if FAVOURS.contains(verb) => true,
+        ["i", verb, ..] if SPEAKERS_VERBS.contains(verb) => true,
+        ["you", "are", ..] => true,
+        [first, ..] => ENGLISH_FIRST.contains(first),
+        [] => false,
+    };
+    begins || words.iter().filter(|word| ENGLISH.contains(word)).count() >= 2 || language::detect(text).code == "en"
 }
 
 /// A word, and whether there is a comma behind it.
@@ -196,7 +203,10 @@ fn in_full<'w>(word: &'w str, next: Option<&str>) -> Option<(&'w str, Option<&'s
 fn fold(words: &mut [Word]) {
     let mut before: Option<String> = None;
     for at in 0..words.len() {
-        let next = at.checked_add(1).and_then(|at| words.get(at)).map(|word| word.text.clone()).unwrap_or_default();
+        let next = at
+            .checked_add(1)
+            .and_then(|at| words.get(at))
+            .map_or_else(String::new, |word| if word.text == "I" { "i".to_owned() } else { word.text.clone() });
         let Some(word) = words.get_mut(at) else { break };
         let lower = word.lower().unwrap_or_default();
         let opens = at == 0 && opens(&lower, &next);
@@ -220,7 +230,7 @@ fn opens(lower: &str, next: &str) -> bool {
     match lower {
         "will" => SUBJECTS.contains(&next) || next == "not",
         "this" | "that" | "these" | "those" | "there" | "she" | "we" | "they" | "you" => true,
-        _ if ASKING.contains(&lower) => true,
+        _ if ASKING.contains(&lower.strip_suffix("'s").unwrap_or(lower)) => true,
         _ => !is_named && (OPENERS.contains(&lower) || AUXILIARIES.contains(&lower) || COMMANDS.contains(&lower)),
     }
 }

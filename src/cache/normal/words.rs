@@ -198,3 +198,17 @@ pub const RANKED: [&str; 13] = [
 pub const TOLD: [&str; 13] = [
     "joke", "list", "summary", "story", "poem", "riddle", "recipe", "tweet", "caption", "slogan", "headline", "tagline", "limerick",
 ];
+
+/// Words that begin a text in no other language.
+#[rustfmt::skip]
+pub const ENGLISH_FIRST: [&str; 21] = [
+    "what", "who", "whose", "which", "where", "when", "why", "how", "write", "explain", "describe", "summarize", "suggest", "recommend", "generate",
+    "create", "compare", "discuss", "could", "would", "should",
+];
+
+/// Words that are in no other language.
+#[rustfmt::skip]
+pub const ENGLISH: [&str; 27] = [
+    "the", "with", "and", "about", "your", "you", "they", "this", "that", "these", "there", "would", "should", "could", "how", "why", "what",
+    "which", "who", "because", "does", "their", "our", "cannot", "without", "before", "after",
+];
