@@ -332,6 +332,7 @@ describe("a wrong configuration", () => {
     ["TOTAL_MS", 1.5],
     ["MAX_COMPLETION_TOKENS", 0],
     ["CACHE_MODE", "sometimes"],
+    ["CACHE_MATCH", "likeness"],
     ["CACHE_TTL_SECONDS", 5],
     ["CACHE_TTL_SECONDS", 99999999],
     ["GATEWAY_KEYS", [{ sha256: "zz-hunter2-zz", tenant: "a" }]],
