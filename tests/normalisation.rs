@@ -75,7 +75,7 @@ const SAME: [&[&str]; 34] = [
     &["They've sold a thousand books", "They have sold a thousand books", "they've sold a thousand books"],
     &["We're opening a shop, so I'll need a name", "we are opening a shop, so I will need a name"],
     &["Who's the author of Emma", "who is author of Emma", "Who is the author of Emma?"],
-    &["Isn't it dangerous?", "is not it dangerous"],
+    &["Isn't it dangerous?", "is not it dangerous?"],
     &["You are going?", "you are going?", "You're going??"],
 ];
 
