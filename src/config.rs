@@ -18,7 +18,7 @@ use crate::protocol::json::Document;
 use crate::protocol::json::typed::{Misfit, typed};
 
 /// The variables that the gateway reads.
-pub const NAMES: [&str; 18] = [
+pub const NAMES: [&str; 19] = [
     "CEREBRAS_API_KEY",
     "ADMIN_SECRET",
     "EDGE_SECRET",
@@ -34,6 +34,7 @@ pub const NAMES: [&str; 18] = [
     "TOTAL_MS",
     "HEALTH",
     "CACHE_MODE",
+    "CACHE_MATCH",
     "CACHE_TTL_SECONDS",
     "POLICY_VERSION",
     "CORS_ORIGINS",
@@ -75,6 +76,16 @@ pub enum CacheMode {
     Off,
 }
 
+/// Which requests the cache takes for the same, unless the caller says otherwise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CacheMatch {
+    /// Those that mean the same as JSON: every character of a prompt counts.
+    Exact,
+    /// Also single questions that differ in spelling alone, by the rules of [`crate::cache::normal`].
+    Normalised,
+}
+
 /// The checked configuration.
 #[derive(Debug)]
 pub struct Config {
@@ -104,6 +115,8 @@ pub struct Config {
     pub health: Settings,
     /// Which requests the cache answers.
     pub cache_mode: CacheMode,
+    /// Which requests it takes for the same.
+    pub cache_match: CacheMatch,
     /// How long an answer is kept, in seconds.
     pub cache_ttl: u32,
     /// A part of every cache key: changing it empties the cache.
@@ -175,6 +188,7 @@ impl Config {
             first_byte_ms: vars.positive("FIRST_BYTE_MS", 50_000)?,
             total_ms: vars.positive("TOTAL_MS", 120_000)?,
             cache_mode: vars.take("CACHE_MODE")?.unwrap_or(CacheMode::Deterministic),
+            cache_match: vars.take("CACHE_MATCH")?.unwrap_or(CacheMatch::Exact),
             cache_ttl,
             policy_version: vars.take("POLICY_VERSION")?.unwrap_or_else(|| "1".to_owned()),
             cors_origins: vars.take("CORS_ORIGINS")?.unwrap_or_default(),

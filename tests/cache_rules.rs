@@ -17,7 +17,7 @@ use maya_edge::admission::record::CachePolicy;
 use maya_edge::boundary::Head;
 use maya_edge::cache::entry::{Entry, Form};
 use maya_edge::cache::steering::Steering;
-use maya_edge::config::{Config, LONGEST_TTL, SHORTEST_TTL};
+use maya_edge::config::{CacheMatch, Config, LONGEST_TTL, SHORTEST_TTL};
 use maya_edge::error::Error;
 use maya_edge::protocol::usage::Usage;
 use proptest::prelude::*;
@@ -104,6 +104,29 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn a_request_is_matched_as_it_says_or_its_key_or_the_operator() {
+    let policy = |matching| CachePolicy { matching, ..CachePolicy::default() };
+    let (exact, normalised) = (CacheMatch::Exact, CacheMatch::Normalised);
+    for (variable, record, header, is_normalised) in [
+        ("", None, "", false),
+        ("exact", None, "", false),
+        ("normalised", None, "", true),
+        ("normalised", Some(exact), "", false),
+        ("exact", Some(normalised), "", true),
+        ("exact", Some(exact), "match=normalised", true),
+        ("normalised", Some(normalised), "max-age=60, match=exact", false),
+        ("exact", None, "Match=\"Normalised\"", true),
+    ] {
+        let config = Config::read(&format!("{{\"CACHE_MATCH\":\"{variable}\"}}")).unwrap();
+        let head = Head::new(format!("1\nPOST\nhttps://gateway.example/v1/chat/completions\n\n\n\n{header}\n\n\n\n\n\n"));
+        let steering = Steering::read(&config, &policy(record), &head, true).unwrap();
+        assert_eq!(steering.normalised, is_normalised, "{variable} {record:?} {header}");
+    }
+    // It tells which requests are the same, not which are cached.
+    assert!(!cache_control("deterministic", "match=normalised", false).involved());
 }
 
 #[test]

@@ -24,7 +24,7 @@ use maya_edge::cloud::chain::{Chain, MOST, Needs};
 use maya_edge::cloud::deadline::Deadline;
 use maya_edge::cloud::health::Settings;
 use maya_edge::cloud::models::{Capability, MicroDollars, Model, Models};
-use maya_edge::config::{CacheMode, Config, LOCAL_KEY, LedgerFailure, NAMES, fingerprint};
+use maya_edge::config::{CacheMatch, CacheMode, Config, LOCAL_KEY, LedgerFailure, NAMES, fingerprint};
 use maya_edge::error::{Error, upstream};
 use maya_edge::protocol::headers::{Lines, well_formed_id, well_formed_traceparent};
 use maya_edge::protocol::request::Endpoint;
@@ -261,6 +261,7 @@ fn nothing_set_is_a_configuration() {
     assert_eq!((&*config.base_url, config.api_key, config.keys.len()), ("https://api.cerebras.ai", None, 0));
     assert_eq!((config.first_byte_ms, config.total_ms, config.cache_ttl), (50_000, 120_000, 3600));
     assert_eq!((config.cache_mode, &*config.policy_version, config.cors_origins.len()), (CacheMode::Deterministic, "1", 0));
+    assert_eq!(config.cache_match, CacheMatch::Exact);
     assert_eq!(config.models.resolve("m").cap_tokens, 16_384);
 }
 
@@ -270,6 +271,7 @@ fn a_variable_may_be_text_or_json() {
     let typed = json!({
         "CEREBRAS_API_KEY": "csk-1", "CEREBRAS_BASE_URL": "http://localhost:9/v1/", "GATEWAY_KEYS": [{"sha256": digest, "tenant": "acme", "name": "n"}],
         "MODELS": {"m": {"cap_tokens": 5}}, "ALIASES": {"a": "m"}, "ROUTING": {"prefer": "cost"}, "MAX_COMPLETION_TOKENS": 9, "FIRST_BYTE_MS": 1, "TOTAL_MS": 2, "HEALTH": {"breakers": false, "slow_ms": 3}, "CACHE_MODE": "always",
+        "CACHE_MATCH": "normalised",
         "CACHE_TTL_SECONDS": 60, "POLICY_VERSION": "2", "CORS_ORIGINS": ["*"], "LOCAL": true,
         "ADMIN_SECRET": "a", "EDGE_SECRET": "e".repeat(32), "EDGE_SECRET_PREVIOUS": "p".repeat(32), "LEDGER_FAILURE": "allow",
     });
@@ -288,6 +290,7 @@ fn a_variable_may_be_text_or_json() {
         assert_eq!((config.models.resolve("a").cap_tokens, config.models.resolve("b").cap_tokens), (5, 9));
         assert_eq!((config.first_byte_ms, config.total_ms, config.cache_mode, config.cache_ttl), (1, 2, CacheMode::Always, 60));
         assert_eq!(config.health, Settings { breakers: false, slow_ms: 3, ..Settings::default() });
+        assert_eq!(config.cache_match, CacheMatch::Normalised);
         assert_eq!((&*config.policy_version, &*config.cors_origins), ("2", &["*".to_owned()][..]));
         assert!(config.admin_secret.is_some_and(|secret| secret.matches("a") && !secret.matches("b")));
         assert_eq!((config.edge_secret, config.previous_edge_secret), (EdgeSecret::new("e".repeat(32)), EdgeSecret::new("p".repeat(32))));
@@ -349,6 +352,8 @@ fn each_wrong_variable_is_named_and_never_quoted() {
         ("HEALTH", json!({"open_ms": 2000, "longest_open_ms": 1999})),
         ("CACHE_MODE", json!(secret)),
         ("CACHE_MODE", json!("Always")),
+        ("CACHE_MATCH", json!(secret)),
+        ("CACHE_MATCH", json!("Normalised")),
         ("CACHE_TTL_SECONDS", json!(59)),
         ("CACHE_TTL_SECONDS", json!("2592001")),
         ("CORS_ORIGINS", json!(secret)),

@@ -121,16 +121,16 @@ fn what_is_not_a_classifier_is_not_read() {
 
 #[test]
 fn a_tenants_intents_are_told_from_few_examples_and_strange_texts_get_no_answer() {
-    let of = |texts: &[&str]| texts.iter().map(|text| embed(text)).collect::<Vec<_>>();
+    let of = |texts: &[&str]| texts.iter().map(|text| Features::of(text)).collect::<Vec<_>>();
     let classes = [
         of(&["book a table for two", "reserve a table tonight", "can we get a table at eight"]),
         of(&["what is on the menu", "do you have vegan dishes", "show me the menu"]),
     ];
     let centroids = Centroids::of(classes.iter().map(Vec::as_slice));
-    assert_eq!(centroids.classify(&embed("please book us a table for four")).answer, Some(0));
-    assert_eq!(centroids.classify(&embed("is there something vegan on the menu")).answer, Some(1));
-    assert_eq!(centroids.classify(&embed("my printer prints upside down")).answer, None);
-    assert_eq!(Centroids::default().classify(&embed("anything")).answer, None);
+    assert_eq!(centroids.classify(&Features::of("please book us a table for four")).answer, Some(0));
+    assert_eq!(centroids.classify(&Features::of("is there something vegan on the menu")).answer, Some(1));
+    assert_eq!(centroids.classify(&Features::of("my printer prints upside down")).answer, None);
+    assert_eq!(Centroids::default().classify(&Features::of("anything")).answer, None);
 }
 
 proptest! {

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::guardrails::policy::Guardrails;
 use super::keys::KeyDigest;
 use crate::cloud::route::TenantRouting;
-use crate::config::CacheMode;
+use crate::config::{CacheMatch, CacheMode};
 use crate::ledger::terms::{Budget, Limit, Span};
 
 /// The name under which KV has a key's record: by the SHA-256 of the key, in hexadecimal digits.
@@ -77,6 +77,9 @@ pub struct CachePolicy {
     /// Which requests the cache answers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mode: Option<CacheMode>,
+    /// Which requests it takes for the same.
+    #[serde(default, rename = "match", skip_serializing_if = "Option::is_none")]
+    pub matching: Option<CacheMatch>,
     /// How long an answer is kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ttl: Option<Span>,

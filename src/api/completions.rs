@@ -13,7 +13,7 @@ use crate::boundary::{Answered, Call, Failure, ReadHeader};
 use crate::cache::entry::Form;
 use crate::cache::key::{self, CacheKey};
 use crate::cache::steering::Steering;
-use crate::cache::visit::{Found, Visit, replayed};
+use crate::cache::visit::{Found, Visit, named, replayed};
 use crate::cache::{CACHE, replay};
 use crate::cloud::answer;
 use crate::cloud::call::{Question, Reply, ask};
@@ -86,10 +86,7 @@ pub async fn answer(gateway: &Gateway, call: &Call, endpoint: Endpoint, tenant: 
     let mut visit = Visit::new(&steering, obstacle, || {
         let policy = caller.policy(&config.policy_version);
         let scope = key::Scope { tenant: caller.tenant_name(), model: model.id, added_cap, policy: &policy };
-        match &steering.chosen_key {
-            Some(chosen) => key::of_chosen(&scope, endpoint, chosen),
-            None => key::of_request(&scope, &request),
-        }
+        named(&scope, &request, &steering)
     });
     if let (Some(key), Some(sealing)) = (visit.place.filter(|_| steering.read), caller.sealing()) {
         let found = call.look_sealed(CACHE, &key.name(), sealing).await;
@@ -109,7 +106,7 @@ pub async fn answer(gateway: &Gateway, call: &Call, endpoint: Endpoint, tenant: 
                     let content_type = if request.stream() { EVENT_STREAM } else { "application/json" };
                     let mut lines = Lines::default();
                     lines.add("content-type", content_type);
-                    lines.add("cache-status", &format!("maya-edge; hit; ttl={ttl}"));
+                    lines.add("cache-status", &visit.hit(ttl));
                     lines.add("age", &age.to_string());
                     lines.add("x-maya-model", model.id);
                     lines.add("server-timing", &timing.header());

@@ -9,11 +9,15 @@ use std::borrow::Cow;
 
 use sha2::{Digest, Sha256};
 
+use super::normal;
 use crate::protocol::json::{Kind, Value};
 use crate::protocol::request::{CompletionRequest, Endpoint};
 
 /// Body fields that do not change what the answer is.
 const NOT_MEANING: [&str; 4] = ["stream", "stream_options", "user", "store"];
+
+/// Body fields with which a question has no normal form: an answer to it depends on more than it says.
+const NOT_WITH_NORMAL: [&str; 4] = ["tools", "tool_choice", "prediction", "grammar_root"];
 
 /// Changed when what is hashed, or how, changes: entries under an older layout are then never read.
 const LAYOUT: &[u8] = b"maya-edge key 1";
@@ -55,6 +59,37 @@ pub fn of_request(scope: &Scope<'_>, request: &CompletionRequest<'_>) -> CacheKe
     let fields = request.root().members().filter(|(key, _)| !NOT_MEANING.iter().any(|name| key.is(name)) && !key.is("model"));
     canon.object(fields, Place::Root);
     canon.finish()
+}
+
+/// The key of a single question in its normal form ([`normal`]), which other spellings of it share. None when there is no such form: a chat's
+/// one user message has to be a text that has one, behind nothing but instructions that permit it, and without tools. Everything else in the
+/// body counts as in [`of_request`].
+pub fn of_normalised(scope: &Scope<'_>, request: &CompletionRequest<'_>) -> Option<CacheKey> {
+    let root = request.root();
+    if request.endpoint() != Endpoint::Chat || NOT_WITH_NORMAL.iter().any(|name| root.get(name).is_some()) {
+        return None;
+    }
+    let mut messages: Vec<Value<'_>> = root.get("messages")?.elements().collect();
+    let question = messages.pop()?;
+    let role = |message: Value<'_>, roles: &[&str]| message.get("role").is_some_and(|role| roles.iter().any(|name| role.is(name)));
+    let permits = |message: &Value<'_>| {
+        let content = message.get("content").and_then(Value::text);
+        role(*message, &["system", "developer"]) && content.is_some_and(|content| normal::permits(&content))
+    };
+    if !role(question, &["user"]) || !messages.iter().all(permits) {
+        return None;
+    }
+    let normal = normal::normal(&question.get("content")?.text()?)?;
+    let mut canon = Canon::scoped(scope, Endpoint::Chat, b"normal");
+    let beside = |(key, _): &(Value<'_>, Value<'_>)| !NOT_MEANING.iter().chain(&["model", "messages"]).any(|name| key.is(name));
+    canon.object(root.members().filter(beside), Place::Root);
+    canon.count(b'a', messages.len());
+    for message in messages {
+        canon.value(message, Place::Elsewhere);
+    }
+    canon.object(question.members().filter(|(key, _)| !key.is("content")), Place::Elsewhere);
+    canon.bytes(b's', normal.as_bytes());
+    Some(canon.finish())
 }
 
 /// The key that a caller has chosen (`cf-aig-cache-key`) instead of the body's. It stays within its tenant, endpoint and model.

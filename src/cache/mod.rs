@@ -5,6 +5,7 @@ pub const CACHE: &str = "CACHE";
 
 pub mod entry;
 pub mod key;
+pub mod normal;
 pub mod replay;
 pub mod seal;
 pub mod steering;

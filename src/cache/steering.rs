@@ -3,7 +3,7 @@
 
 use crate::admission::record::CachePolicy;
 use crate::boundary::{Head, ReadHeader};
-use crate::config::{CacheMode, Config, LONGEST_TTL, SHORTEST_TTL};
+use crate::config::{CacheMatch, CacheMode, Config, LONGEST_TTL, SHORTEST_TTL};
 use crate::error::Error;
 
 /// What the cache is to do for a request.
@@ -17,6 +17,8 @@ pub struct Steering {
     pub store: Option<u32>,
     /// Whether only an entry may answer.
     pub only_if_cached: bool,
+    /// Whether an answer to another spelling of the question will do.
+    pub normalised: bool,
     /// The caller's own name for the answer instead of the body's.
     pub chosen_key: Option<String>,
 }
@@ -30,7 +32,7 @@ impl Steering {
     /// Reads the headers of a request that is, or is not, deterministic by its own word. `policy` is the caller's own, where it has one.
     ///
     /// # Errors
-    /// 400 for a number that is none, or a key that is too long.
+    /// 400 for a number that is none, a way to match that there is not, or a key that is too long.
     pub fn read(config: &Config, policy: &CachePolicy, head: &Head, deterministic: bool) -> Result<Self, Error> {
         let mode = policy.mode.unwrap_or(config.cache_mode);
         let mut directives = Directives::default();
@@ -58,6 +60,7 @@ impl Steering {
             max_age: directives.max_age,
             store: kept.then_some(ttl.clamp(SHORTEST_TTL, LONGEST_TTL)),
             only_if_cached: directives.only_if_cached,
+            normalised: directives.matching.or(policy.matching).unwrap_or(config.cache_match) == CacheMatch::Normalised,
             chosen_key,
         })
     }
@@ -69,6 +72,8 @@ struct Directives {
     no_store: bool,
     only_if_cached: bool,
     max_age: Option<u32>,
+    /// An extension (RFC 9111 section 5.2.3): who does not know it passes it over.
+    matching: Option<CacheMatch>,
 }
 
 impl Directives {
@@ -80,6 +85,16 @@ impl Directives {
                 "no-store" => self.no_store = true,
                 "only-if-cached" => self.only_if_cached = true,
                 "max-age" => self.max_age = Some(seconds("cache-control", argument.trim().trim_matches('"'))?),
+                "match" => {
+                    self.matching = Some(match argument.trim().trim_matches('"').to_ascii_lowercase().as_str() {
+                        "exact" => CacheMatch::Exact,
+                        "normalised" => CacheMatch::Normalised,
+                        _ => {
+                            let message = "`match` in `cache-control` must be `exact` or `normalised`.";
+                            return Err(Error::invalid("wrong_value", "cache-control", message));
+                        }
+                    });
+                }
                 // Unknown directives are to be ignored (RFC 9111 section 5.2.3).
                 _ => {}
             }

@@ -1,12 +1,36 @@
 //! A request's visit to the cache: under which name its answer is, and what `Cache-Status` says of it.
 
 use super::entry::{Entry, Form};
-use super::key::CacheKey;
+use super::key::{self, CacheKey};
 use super::replay;
 use super::steering::Steering;
 use crate::protocol::answer::{Quality, judge};
 use crate::protocol::request::CompletionRequest;
 use crate::protocol::usage::Usage;
+
+/// What an entry's name is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Matched {
+    /// The request as it is, or the caller's own name for it.
+    Exactly,
+    /// The normal form of its question: the answer may be one to another spelling.
+    Normalised,
+}
+
+impl Matched {
+    fn detail(self) -> Option<&'static str> {
+        (self == Self::Normalised).then_some("normalised")
+    }
+}
+
+/// The name of a request's entry, as its caller steers it.
+pub fn named(scope: &key::Scope<'_>, request: &CompletionRequest<'_>, steering: &Steering) -> (CacheKey, Matched) {
+    if let Some(chosen) = &steering.chosen_key {
+        return (key::of_chosen(scope, request.endpoint(), chosen), Matched::Exactly);
+    }
+    let normalised = if steering.normalised { key::of_normalised(scope, request) } else { None };
+    normalised.map_or_else(|| (key::of_request(scope, request), Matched::Exactly), |key| (key, Matched::Normalised))
+}
 
 /// Where the cache stands in a request: the name of its entry, and what `Cache-Status` will say.
 #[derive(Debug)]
@@ -23,14 +47,19 @@ pub struct Visit {
 
 impl Visit {
     /// A visit as the request steers it; `obstacle` is why there can be none.
-    pub fn new(steering: &Steering, obstacle: Option<&'static str>, key: impl FnOnce() -> CacheKey) -> Self {
-        let place = (steering.involved() && obstacle.is_none()).then(key);
+    pub fn new(steering: &Steering, obstacle: Option<&'static str>, key: impl FnOnce() -> (CacheKey, Matched)) -> Self {
+        let (place, matched) = (steering.involved() && obstacle.is_none()).then(key).unzip();
         let forward = match (place, steering.read) {
             (None, _) => "bypass",
             (Some(_), true) => "miss",
             (Some(_), false) => "request",
         };
-        Self { place, store: steering.store, forward, detail: obstacle.filter(|_| steering.involved()) }
+        Self {
+            place,
+            store: steering.store,
+            forward,
+            detail: obstacle.filter(|_| steering.involved()).or(matched.and_then(Matched::detail)),
+        }
     }
 
     /// The entry of an answer that is to be stored, under its name.
@@ -39,11 +68,19 @@ impl Visit {
         Some((key, Entry { form, stored_ms: now_ms, ttl, usage: usage.unwrap_or_default(), body }.encode(), ttl))
     }
 
-    /// `Cache-Status` (RFC 9211).
+    /// `Cache-Status` (RFC 9211) of an answer that was not found.
     pub fn status(&self, stored: bool) -> String {
         let stored = if stored { "; stored" } else { "" };
-        let detail = self.detail.map(|detail| format!("; detail={detail}")).unwrap_or_default();
-        format!("maya-edge; fwd={}{stored}{detail}", self.forward)
+        format!("maya-edge; fwd={}{stored}{}", self.forward, self.said())
+    }
+
+    /// `Cache-Status` of one that was found, and may be used for so many more seconds.
+    pub fn hit(&self, ttl: u32) -> String {
+        format!("maya-edge; hit; ttl={ttl}{}", self.said())
+    }
+
+    fn said(&self) -> String {
+        self.detail.map(|detail| format!("; detail={detail}")).unwrap_or_default()
     }
 }
 

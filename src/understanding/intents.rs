@@ -65,7 +65,7 @@ pub fn weighed<'o>(built_in: &Classified<Intent>, own: &Classified<usize>, names
 pub fn edge(text: &str, own: &Own) -> Verdict {
     let features = Features::of(text);
     let built_in = of_features(&features);
-    let theirs = own.classify(&features.embedding);
+    let theirs = own.classify(&features);
     let (candidates, sure) = weighed(&built_in, &theirs, own.names());
     let mut candidates = candidates.into_iter();
     let Some(first) = candidates.next() else {

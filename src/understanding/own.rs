@@ -9,7 +9,8 @@ use sha2::{Digest, Sha256};
 
 use crate::admission::memory::REMEMBERED_MS;
 use crate::edge::centroids::Centroids;
-use crate::edge::embedding::{Vector, embed};
+use crate::edge::embedding::embed;
+use crate::edge::features::Features;
 use crate::edge::intents::Intent;
 use crate::edge::linear::Classified;
 use crate::error::Error;
@@ -105,13 +106,13 @@ pub struct Own {
 impl Own {
     /// From what is written down.
     pub fn of(documents: &[Document]) -> Self {
-        let vectors: Vec<Vec<Vector>> =
-            documents.iter().map(|document| document.body.examples.iter().map(|example| embed(example)).collect()).collect();
+        let read = |document: &Document| document.body.examples.iter().map(|example| Features::of(example)).collect();
+        let features: Vec<Vec<Features>> = documents.iter().map(read).collect();
         Self {
             names: documents.iter().map(|document| document.name.clone()).collect(),
             descriptions: documents.iter().map(|document| document.body.description.clone()).collect(),
-            centroids: Centroids::of(vectors.iter().map(Vec::as_slice)),
-            examples: vectors.iter().map(Vec::len).fold(0, usize::saturating_add),
+            centroids: Centroids::of(features.iter().map(Vec::as_slice)),
+            examples: features.iter().map(Vec::len).fold(0, usize::saturating_add),
         }
     }
 
@@ -125,12 +126,12 @@ impl Own {
         self.names.iter().map(String::as_str).zip(self.descriptions.iter().map(String::as_str))
     }
 
-    /// Which of them a text means, by its embedding.
-    pub fn classify(&self, vector: &Vector) -> Classified<usize> {
+    /// Which of them a text means, by its features.
+    pub fn classify(&self, features: &Features) -> Classified<usize> {
         if self.names.is_empty() {
             return Classified { answer: None, guesses: Vec::new(), none: 1.0 };
         }
-        self.centroids.classify(vector)
+        self.centroids.classify(features)
     }
 }
 

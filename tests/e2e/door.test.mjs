@@ -335,6 +335,7 @@ describe("a wrong configuration", () => {
     ["HEALTH", { least_calls: 1 }],
     ["MAX_COMPLETION_TOKENS", 0],
     ["CACHE_MODE", "sometimes"],
+    ["CACHE_MATCH", "likeness"],
     ["CACHE_TTL_SECONDS", 5],
     ["CACHE_TTL_SECONDS", 99999999],
     ["GATEWAY_KEYS", [{ sha256: "zz-hunter2-zz", tenant: "a" }]],

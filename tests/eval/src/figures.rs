@@ -52,12 +52,17 @@ impl Figures {
 }
 
 /// Median time of a call, in microseconds: of 20 batches of 500.
-pub fn microseconds(mut call: impl FnMut(usize)) -> f64 {
+pub fn microseconds(call: impl FnMut(usize)) -> f64 {
+    microseconds_of(500, call)
+}
+
+/// The same, of 20 batches of another size.
+pub fn microseconds_of(size: usize, mut call: impl FnMut(usize)) -> f64 {
     let mut times: Vec<f64> = (0..20)
         .map(|batch| {
             let began = Instant::now();
-            (0..500).for_each(|at| call(batch * 500 + at));
-            began.elapsed().as_secs_f64() * 1e6 / 500.0
+            (0..size).for_each(|at| call(batch * size + at));
+            began.elapsed().as_secs_f64() * 1e6 / size as f64
         })
         .collect();
     times.sort_by(f64::total_cmp);

@@ -4,6 +4,7 @@
 //! edge-eval [DIR]      measures what is in the repository and compares with models/quality.json; with DIR, public data sets that lie there too
 //! edge-eval --keep     measures, and keeps the figures in models/quality.json and models/quality_text.json
 //! edge-eval train      trains models/intents.bin from models/intents; `train tune` also tells what other settings give
+//! edge-eval few        tells the calibration of a tenant's own intents
 //! ```
 //!
 //! One file a model. Each adds its figures to [`figures::Figures`].
@@ -22,9 +23,12 @@ fn main() -> ExitCode {
     let root = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."));
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let tune = arguments.iter().any(|argument| argument == "tune");
+    if arguments.first().is_some_and(|first| first == "few") {
+        intents::calibrate_few_shot(&root);
+        return ExitCode::SUCCESS;
+    }
     if arguments.first().is_some_and(|first| first == "train") {
         intents::write(&root, tune);
-        println!("few-shot: {:?}", intents::few_shot(&root));
         return ExitCode::SUCCESS;
     }
     let mut figures = figures::Figures::default();
