@@ -73,7 +73,7 @@ describe("paths", () => {
       "/v1",
       "/v2/chat/completions",
       "/v1/chat",
-      "/v1/embeddings",
+      "/v1/audio/speech",
       "/v1/responses",
       "/V1/chat/completions",
       "/v1/v1/v1/models",
