@@ -82,7 +82,9 @@ pub fn ssn(bytes: &[u8], at: usize) -> Option<Found> {
         return None;
     }
     let end = at.checked_add(11)?;
-    let goes_on = matches!(from(bytes, end), [b'-' | b' ', digit, ..] if digit.is_ascii_digit()) || is_word(bytes.get(end).copied());
+    // Another number may follow; a further group of the same one may not.
+    let goes_on =
+        matches!(from(bytes, end), [next, digit, ..] if *next == one && digit.is_ascii_digit()) || is_word(bytes.get(end).copied());
     let before = view::before(bytes, at);
     if goes_on
         || before == Some(b'-')
