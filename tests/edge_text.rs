@@ -126,6 +126,16 @@ fn evasions_do_not_hide() {
 }
 
 #[test]
+fn a_number_does_not_hide_the_one_before_it() {
+    let card = "5105 1051 0510 5100";
+    for space in [" ", "\u{3000}"] {
+        assert_eq!(kinds(&format!("ssn 123-45-6789{space}{card}")), [(Kind::Ssn, "123-45-6789"), (Kind::Card, card)]);
+    }
+    // A further group of the same kind makes it another number.
+    assert_eq!(kinds("123-45-6789-01"), []);
+}
+
+#[test]
 fn near_misses_are_left() {
     for text in [
         "2026-11-23",

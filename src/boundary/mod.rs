@@ -3,10 +3,16 @@
 //! What costs in a Worker written in Rust is not wasm but crossing: each header read through an object, each object held from wasm.
 //! So a step takes all that it needs in one call and gets all that it gives in one answer. ARCHITECTURE.md counts the calls.
 
+pub mod arrival;
+pub mod head;
 pub mod task;
 
 use std::cell::Cell;
 
+use arrival::failure;
+pub use arrival::{Arrival, Attempt, Failure};
+use head::READ_HEADERS;
+pub use head::{Head, ReadHeader};
 use serde::de::DeserializeOwned;
 use task::{Brought, Inbox};
 use wasm_bindgen::prelude::*;
@@ -94,36 +100,6 @@ extern "C" {
     fn log(this: &JsCall, line: &str);
 }
 
-/// A request header that the gateway reads. The order is the order of the lines that [`Call::open`] gets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(usize)]
-#[expect(missing_docs, reason = "each is named for its header")]
-pub enum ReadHeader {
-    Authorization,
-    ContentType,
-    ContentEncoding,
-    CacheControl,
-    SkipCache,
-    CacheTtl,
-    CacheKey,
-    RequestId,
-    Traceparent,
-    Tracestate,
-    Origin,
-    RequestMethod,
-    RequestHeaders,
-    QueueThreshold,
-    VersionPatch,
-    Integration,
-    IdempotencyKey,
-    Gpc,
-    DeadlineMs,
-}
-
-const READ_HEADERS: &str = "authorization\ncontent-type\ncontent-encoding\ncache-control\ncf-aig-skip-cache\ncf-aig-cache-ttl\n\
-cf-aig-cache-key\nx-request-id\ntraceparent\ntracestate\norigin\naccess-control-request-method\naccess-control-request-headers\n\
-queue_threshold\nx-cerebras-version-patch\nx-cerebras-3rd-party-integration\nidempotency-key\nsec-gpc\nx-maya-deadline-ms";
-
 /// Bytes of a signature by Ed25519 (RFC 8032), and of a public key.
 const SIGNATURE: usize = 64;
 const PUBLIC_KEY: usize = 32;
@@ -132,151 +108,6 @@ const PUBLIC_KEY: usize = 32;
 const RESERVED_WITHIN_MS: u32 = 5_000;
 /// How long everything else that a ledger is asked may take, in ms: the longest that is given to work after an answer.
 const TOLD_WITHIN_MS: u32 = 30_000;
-
-/// How many lines stand before the headers: time, method, address.
-const LINES_BEFORE: usize = 3;
-
-/// What is known of a request before its body is read.
-#[derive(Debug)]
-pub struct Head {
-    text: String,
-    /// Where each line ends.
-    ends: Vec<usize>,
-    /// Milliseconds since 1970 at the request's arrival.
-    pub now_ms: u64,
-}
-
-impl Head {
-    /// From a text of lines: the time in ms, the method, the address, then the values of the headers in the order of
-    /// [`ReadHeader`], each empty when there is none.
-    pub fn new(text: String) -> Self {
-        let mut ends = Vec::with_capacity(24);
-        ends.extend(text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at));
-        ends.push(text.len());
-        let mut head = Self { text, ends, now_ms: 0 };
-        head.now_ms = head.line(0).parse().unwrap_or_default();
-        head
-    }
-
-    fn line(&self, index: usize) -> &str {
-        let start = index.checked_sub(1).and_then(|before| self.ends.get(before)).map_or(0, |end| end.saturating_add(1));
-        self.ends.get(index).and_then(|end| self.text.get(start..*end)).unwrap_or_default()
-    }
-
-    /// The method, in capitals.
-    pub fn method(&self) -> &str {
-        self.line(1)
-    }
-
-    /// The path and, behind `?`, the query.
-    pub fn target(&self) -> (&str, Option<&str>) {
-        let url = self.line(2);
-        let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-        let target = rest.find('/').and_then(|slash| rest.get(slash..)).unwrap_or("/");
-        target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query)))
-    }
-
-    /// The scheme, host and port that the request came to.
-    pub fn origin(&self) -> &str {
-        let url = self.line(2);
-        let authority = url.find("://").map_or(0, |at| at.saturating_add(3));
-        let path = url.get(authority..).and_then(|rest| rest.find('/')).map_or(url.len(), |at| at.saturating_add(authority));
-        url.get(..path).unwrap_or_default()
-    }
-
-    /// A header's value, when there is one that is not empty.
-    pub fn header(&self, header: ReadHeader) -> Option<&str> {
-        Some(self.line(LINES_BEFORE.saturating_add(header as usize))).filter(|value| !value.is_empty())
-    }
-}
-
-/// How an attempt, or a stream, failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Failure {
-    /// The connection could not be made, or broke.
-    Lost,
-    /// The first byte did not come in time.
-    FirstByteLate,
-    /// The whole did not come in time.
-    TotalLate,
-    /// The caller has gone away.
-    Gone,
-}
-
-fn failure(number: &str) -> Option<Failure> {
-    match number {
-        "0" => None,
-        "2" => Some(Failure::FirstByteLate),
-        "3" => Some(Failure::TotalLate),
-        "4" => Some(Failure::Gone),
-        _ => Some(Failure::Lost),
-    }
-}
-
-/// One attempt upstream, on its way out.
-#[derive(Debug)]
-pub struct Attempt<'a> {
-    /// The method.
-    pub method: &'static str,
-    /// The whole address.
-    pub url: &'a str,
-    /// Headers beside those of every request upstream.
-    pub headers: &'a Lines,
-    /// The body when it differs from the caller's.
-    pub body: Option<Vec<u8>>,
-    /// Whether an event stream is wanted.
-    pub streaming: bool,
-    /// Until the first byte, in ms.
-    pub first_byte_ms: u32,
-    /// Until the end, in ms since 1970.
-    pub until_ms: u64,
-}
-
-/// What came back from an attempt.
-#[derive(Debug, Default)]
-pub struct Arrival {
-    /// How it failed, if it did.
-    pub failure: Option<Failure>,
-    /// How long it took, in ms.
-    pub elapsed_ms: u32,
-    /// When it came, in ms since 1970.
-    pub now_ms: u64,
-    /// Whether an event stream has begun; else the body is whole.
-    pub is_stream: bool,
-    /// The HTTP status.
-    pub status: u16,
-    /// The type of the body.
-    pub content_type: String,
-    /// The id that the upstream gave the request; empty when it gave none.
-    pub request_id: String,
-    /// The headers that may pass to the caller: a line each, its place in `PASSING_DOWN`, a space and the value.
-    pub passing: String,
-    /// The body, or all bytes of a stream that has ended.
-    pub body: Vec<u8>,
-}
-
-impl Arrival {
-    /// From the lines that `send` and `relay` of `call.js` bring.
-    fn read(brought: Brought) -> Self {
-        let mut rest = brought.text.as_str();
-        let mut line = || {
-            let (line, behind) = rest.split_once('\n').unwrap_or((rest, ""));
-            rest = behind;
-            line
-        };
-        Self {
-            failure: failure(line()),
-            elapsed_ms: line().parse().unwrap_or_default(),
-            now_ms: line().parse().unwrap_or_default(),
-            is_stream: line() == "stream",
-            status: line().parse().unwrap_or_default(),
-            content_type: line().to_owned(),
-            request_id: line().to_owned(),
-            passing: rest.to_owned(),
-            body: brought.bytes,
-        }
-    }
-}
 
 /// What comes next of a stream.
 #[derive(Debug)]
