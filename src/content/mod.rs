@@ -1,0 +1,9 @@
+//! The content engine: what a post may be on each platform, how it is counted, cut, split, checked, spoken and written down.
+//!
+//! Everything in this folder decides, but where a file says otherwise: functions of their arguments, without runtime, clock or randomness.
+
+pub mod count;
+pub mod emoji;
+pub mod entities;
+pub mod gsm;
+pub mod platform;
