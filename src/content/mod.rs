@@ -5,5 +5,8 @@
 pub mod count;
 pub mod emoji;
 pub mod entities;
+pub mod fit;
 pub mod gsm;
 pub mod platform;
+pub mod sentences;
+pub mod threads;
