@@ -5,8 +5,10 @@
 pub mod count;
 pub mod emoji;
 pub mod entities;
+pub mod facts;
 pub mod fit;
 pub mod gsm;
 pub mod platform;
 pub mod sentences;
 pub mod threads;
+pub mod tracking;
