@@ -12,3 +12,4 @@ pub mod platform;
 pub mod sentences;
 pub mod threads;
 pub mod tracking;
+pub mod wording;
