@@ -5,11 +5,13 @@
 pub mod count;
 pub mod emoji;
 pub mod entities;
+pub mod export;
 pub mod facts;
 pub mod fit;
 pub mod gsm;
 pub mod platform;
 pub mod sentences;
+pub mod speech;
 pub mod threads;
 pub mod tracking;
 pub mod wording;
