@@ -156,7 +156,7 @@ fn is_path(character: char, loose: bool) -> bool {
     if character.is_ascii() {
         return character.is_ascii_alphanumeric() || "!*';:=+,.$/%#[]-_~@|&()?".contains(character);
     }
-    loose && !character.is_whitespace() && !character.is_control() && !"«»‹›“”„‘’…".contains(character)
+    loose && !character.is_whitespace() && !character.is_control() && !"«»‹›“”„‘’…–—".contains(character)
         || matches!(u32::from(character), 0xc0..=0xd6 | 0xd8..=0xf6 | 0xf8..=0x24f | 0x400..=0x52f)
 }
 
@@ -338,7 +338,11 @@ pub fn entities(rules: &Rules, text: &str) -> Vec<Entity> {
         let starts =
             first.is_ascii_alphanumeric() && !before.is_some_and(|before| before.is_ascii_alphanumeric() || "@#$_-./".contains(before));
         let candidate = candidate.or_else(|| {
-            let dotted = starts && rest.get(..run(rest, |character| !character.is_whitespace()))?.contains('.');
+            // What has neither a point nor an `@` behind its first part is an address of no kind.
+            let dotted = starts && {
+                let first = run(rest, |character| character.is_ascii_alphanumeric() || "_%+-".contains(character));
+                rest.get(first..)?.starts_with(['.', '@'])
+            };
             let of_mail = || email(rest).map(|length| (Kind::Email, length));
             let of_link = || rules.bare_links.then(|| bare_link(rest))?.map(|length| (Kind::Link, length));
             dotted.then(|| of_mail().or_else(of_link))?

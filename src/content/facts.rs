@@ -14,6 +14,8 @@
 mod names;
 mod numbers;
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
 use super::entities::{Entity, Kind as EntityKind, entities};
@@ -69,14 +71,10 @@ pub fn facts(text: &str) -> Vec<Fact> {
     }
     facts.extend(numbers(&masked).into_iter().filter(|number| number.certain).map(|number| number.fact));
     facts.extend(names(&masked));
-    let mut once: Vec<Fact> = Vec::new();
-    for fact in facts {
-        if !once.iter().any(|known| known.kind == fact.kind && known.meanings == fact.meanings) {
-            once.push(fact);
-        }
-    }
-    once.sort_by_key(|fact| fact.kind);
-    once
+    let mut known = BTreeSet::new();
+    facts.retain(|fact| known.insert((fact.kind, fact.meanings.clone())));
+    facts.sort_by_key(|fact| fact.kind);
+    facts
 }
 
 /// The facts of a text that an adaptation of it has no more.
@@ -99,11 +97,12 @@ fn missing(of: &str, from: &str) -> Vec<Fact> {
     let mut there: Vec<Fact> = facts(from);
     // Also numbers in words, which are never asked for.
     there.extend(numbers(&masked(from, &found)).into_iter().map(|number| number.fact));
+    let there: BTreeSet<(Kind, &str)> =
+        there.iter().flat_map(|fact| fact.meanings.iter().map(|meaning| (fact.kind, meaning.as_str()))).collect();
     let spaced = folded(from);
     let joined: String = spaced.split(' ').collect();
     let has = |fact: &Fact| {
-        let same =
-            there.iter().any(|other| other.kind == fact.kind && fact.meanings.iter().any(|meaning| other.meanings.contains(meaning)));
+        let same = fact.meanings.iter().any(|meaning| there.contains(&(fact.kind, meaning.as_str())));
         // A name may stand within a hashtag or beside a hyphen.
         let named = || {
             fact.meanings

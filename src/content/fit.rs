@@ -150,7 +150,9 @@ fn cut(rules: &Rules, text: &str) -> String {
         let written = |cut: &Cut| {
             let mut candidate = text.get(..cut.at).unwrap_or_default().to_owned();
             if cut.ends < Ends::Sentence {
-                candidate.truncate(candidate.trim_end_matches([',', ';', ':', '-', '–', '—', '(', ' ']).len());
+                // A mark before the ellipsis goes, unless it belongs to a link.
+                let whole = found.iter().map(|entity| entity.end).take_while(|end| *end <= cut.at).last().unwrap_or_default();
+                candidate.truncate(candidate.trim_end_matches([',', ';', ':', '-', '–', '—', '(', ' ']).len().max(whole));
                 candidate.push_str(dots);
             }
             for link in links.iter().filter(|link| link.end > cut.at) {

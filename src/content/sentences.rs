@@ -114,7 +114,12 @@ pub fn cuts(text: &str, found: &[Entity]) -> Vec<Cut> {
 /// How many of the first cuts are possible, when what is possible for a later one is so for those before. What nearly always holds is
 /// made to hold by going back.
 pub fn most(cuts: &[Cut], possible: impl Fn(&Cut) -> bool) -> usize {
-    let mut count = cuts.partition_point(&possible);
+    // A text may be much longer than what fits, so the search begins in front.
+    let mut ahead = 32_usize;
+    while ahead.checked_sub(1).and_then(|place| cuts.get(place)).is_some_and(&possible) {
+        ahead = ahead.saturating_mul(2);
+    }
+    let mut count = cuts.get(..ahead).unwrap_or(cuts).partition_point(&possible);
     let mut tries = 0_u32;
     while let Some(last) = count.checked_sub(1).and_then(|place| cuts.get(place)) {
         if possible(last) {

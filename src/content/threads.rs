@@ -41,7 +41,6 @@ fn split<'t>(rules: &Rules, text: &'t str, number: &str) -> Vec<&'t str> {
         let fitting = |end: usize| text.get(start..end).is_some_and(|part| fits(rules, &format!("{part}{number}")));
         passed = passed.saturating_add(cuts.get(passed..).unwrap_or_default().iter().take_while(|cut| cut.at <= start).count());
         let ahead = cuts.get(passed..).unwrap_or_default();
-        // No cut ahead is worth a look that is further than any post can be long.
         let possible = ahead.get(..most(ahead, |cut| fitting(cut.at))).unwrap_or_default();
         let end = best(possible).map(|cut| cut.at).unwrap_or_else(|| {
             // Longer than a post: within a link between clusters, within a cluster between characters.

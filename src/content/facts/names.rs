@@ -1,5 +1,7 @@
 //! Names, by their capitals.
 
+use std::collections::BTreeSet;
+
 use super::{Fact, Kind, bare, folded};
 use crate::content::sentences::sentences;
 
@@ -50,7 +52,7 @@ pub(super) fn names(text: &str) -> Vec<Fact> {
     };
     let is_common = |word: &str| COMMON.contains(&format!(" {} ", word.to_lowercase().replace('’', "'")));
     // A first word is a name when it stands with its capital elsewhere.
-    let elsewhere: Vec<String> = words.iter().filter(|(_, begins, _)| !begins).map(|(word, _, _)| word.clone()).collect();
+    let elsewhere: BTreeSet<String> = words.iter().filter(|(_, begins, _)| !begins).map(|(word, _, _)| word.clone()).collect();
     let (mut found, mut run) = (Vec::<Fact>::new(), Vec::<String>::new());
     let following: Vec<bool> =
         words.iter().skip(1).map(|(word, begins, _)| !begins && !is_common(word) && word.starts_with(char::is_uppercase)).collect();

@@ -240,7 +240,12 @@ pub(super) fn phrases(text: &str) -> Vec<(usize, usize, &'static Phrase)> {
         if head.contains("://") || head.contains(['@', '#']) {
             continue;
         }
-        let longest = PHRASES.iter().filter_map(|phrase| Some((matches(text, at, phrase.words)?, phrase))).max_by_key(|(end, _)| *end);
+        let letter = character.to_ascii_lowercase();
+        let longest = PHRASES
+            .iter()
+            .filter(|phrase| phrase.words.starts_with(letter))
+            .filter_map(|phrase| Some((matches(text, at, phrase.words)?, phrase)))
+            .max_by_key(|(end, _)| *end);
         if let Some((end, phrase)) = longest {
             // `leverage.com` is no word.
             let dotted = text

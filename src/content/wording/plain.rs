@@ -25,9 +25,11 @@ pub fn plain(text: &str) -> String {
     best
 }
 
-/// Whether a sentence begins at the end of what is written.
-fn begins(written: &str) -> bool {
-    let before = written.trim_end_matches([' ', '"', '“', '‘', '(', '*', '_']);
+/// Whether a sentence begins at the end of what is written and what is kept behind it.
+fn begins(written: &str, kept: &str) -> bool {
+    const OPENING: [char; 7] = [' ', '"', '“', '‘', '(', '*', '_'];
+    let kept = kept.trim_end_matches(OPENING);
+    let before = if kept.is_empty() { written.trim_end_matches(OPENING) } else { kept };
     before.is_empty() || before.ends_with(['.', '!', '?', '…', '\n', ':'])
 }
 
@@ -71,7 +73,7 @@ fn replaced(text: &str) -> String {
             Plain::Goes => {
                 let before = text.get(at..start).unwrap_or_default();
                 let rest = text.get(end..).unwrap_or_default();
-                let first = begins(&format!("{written}{before}"));
+                let first = begins(&written, before);
                 let opening = rest.strip_prefix(',').unwrap_or(rest).trim_start_matches(' ');
                 // What is a whole sentence, or stands before a point, says something by itself.
                 if !opening.starts_with(char::is_alphanumeric) || !rest.starts_with([',', ' ']) {
@@ -88,11 +90,11 @@ fn replaced(text: &str) -> String {
                 if adverb {
                     agree(&mut written, opening);
                 }
-                let kept = if first { capitalised(opening) } else { opening.to_owned() };
                 at = text.len().saturating_sub(opening.len());
-                if first && let Some(letter) = kept.chars().next() {
-                    written.push(letter);
-                    at = at.saturating_add(opening.chars().next().map_or(0, char::len_utf8));
+                let letter = opening.chars().next().filter(|_| first && !has_own_spelling(opening));
+                if let Some(letter) = letter {
+                    written.extend(letter.to_uppercase());
+                    at = at.saturating_add(letter.len_utf8());
                 }
             }
         }
@@ -116,17 +118,10 @@ fn agree(written: &mut String, following: &str) {
     }
 }
 
-/// A text with a capital at its beginning, unless its first word is written in a way of its own, as `iPhone`.
-fn capitalised(text: &str) -> String {
+/// Whether the first word of a text is written in a way of its own, as `iPhone`.
+fn has_own_spelling(text: &str) -> bool {
     let word = text.split_whitespace().next().unwrap_or_default();
-    let own = word.chars().skip(1).any(|character| character.is_uppercase() || character == '.' || character == '_');
-    let mut written = String::with_capacity(text.len());
-    if own {
-        written.push_str(text)
-    } else {
-        push_capital(&mut written, text)
-    }
-    written
+    word.chars().skip(1).any(|character| character.is_uppercase() || character == '.' || character == '_')
 }
 
 fn without_dashes(text: &str) -> String {

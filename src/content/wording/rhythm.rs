@@ -79,9 +79,10 @@ fn triad(sentence: &str) -> Option<(usize, usize)> {
 /// Long dashes, and short ones or hyphens between spaces, that join parts of a sentence; not those of ranges.
 pub(super) fn dashes(text: &str) -> Vec<(usize, usize)> {
     let mut found = Vec::new();
+    // What begins a line is a bullet.
+    let (mut bullet, mut before) = (true, None::<char>);
     for (at, character) in text.char_indices() {
         let end = at.saturating_add(character.len_utf8());
-        let before = text.get(..at).and_then(|before| before.chars().next_back());
         let after = text.get(end..).and_then(|after| after.chars().next());
         let between = |kind: fn(char) -> bool| before.is_some_and(kind) && after.is_some_and(kind);
         let is_dash = match character {
@@ -89,11 +90,11 @@ pub(super) fn dashes(text: &str) -> Vec<(usize, usize)> {
             '–' | '-' => between(|character| character == ' '),
             _ => false,
         };
-        // What begins a line is a bullet.
-        let bullet = text.get(..at).is_some_and(|before| before.rsplit('\n').next().is_some_and(|line| line.trim().is_empty()));
         if is_dash && !bullet {
             found.push((at, end));
         }
+        bullet = character == '\n' || bullet && character.is_whitespace();
+        before = Some(character);
     }
     found
 }
