@@ -15,6 +15,7 @@
 //! * [`protocol`]: the wire: JSON, requests, answers, event streams, headers
 //! * [`edge`]: what the Worker can tell of a text by itself
 //! * [`understanding`]: what a text is, by the Worker or by a model in the cloud
+//! * [`content`]: posts for social media
 //! * [`telemetry`]: what the gateway tells of itself
 //! * [`config`] and [`error`]: what an operator sets, and what a caller gets when something is wrong
 //!
@@ -26,6 +27,7 @@ pub mod boundary;
 pub mod cache;
 pub mod cloud;
 pub mod config;
+pub mod content;
 pub mod edge;
 pub mod error;
 pub mod ledger;
