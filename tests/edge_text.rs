@@ -26,6 +26,7 @@ use maya_edge::edge::pii::{Kind, Redactor, Replacements, held_back, placeholder_
 use maya_edge::edge::safety::{injections, moderate, offences};
 use maya_edge::edge::sentiment::{Label, Tone, analyze, vader};
 use proptest::prelude::*;
+use unicode_segmentation::UnicodeSegmentation;
 
 /// The evaluation measures time; a test does not.
 pub fn micros<T>(_: impl FnMut() -> T) -> f64 {
@@ -335,6 +336,15 @@ proptest! {
         }
         out.push_str(&restore(&window, &redacted.replacements));
         prop_assert_eq!(out, text);
+    }
+
+    #[test]
+    fn clusters_are_counted_as_unicode_says(pieces in prop::collection::vec(prop::sample::select(vec![
+        "a", "1", "#", " ", "\r", "\n", "\r\n", "\u{301}", "e\u{301}", "\u{600}", "\u{200d}", "\u{fe0f}", "\u{20e3}", "\u{1f468}", "\u{1f1f5}", "\u{1f3fd}",
+        "\u{915}", "\u{94d}", "\u{1100}", "\u{1161}", "日", "\u{0}",
+    ]), 0..24)) {
+        let text = pieces.concat();
+        prop_assert_eq!(measure(&text, None).graphemes, text.graphemes(true).count());
     }
 
     #[test]

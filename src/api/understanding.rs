@@ -84,7 +84,9 @@ pub async fn answer(gateway: &Gateway, call: &Call, subject: Subject, tenant: Op
     let of_edge = asked.texts.iter().zip(&verdicts).filter(|(_, verdict)| verdict.by == crate::understanding::By::Edge);
     let of_edge: Vec<&str> = of_edge.map(|(text, _)| text.as_str()).collect();
     if !of_edge.is_empty() {
-        door.note(subject.model(), asked.user.as_deref(), asked.stored, vectors::count(of_edge), &answer);
+        // Mostly all of them, which have been counted.
+        let tokens = if of_edge.len() == asked.texts.len() { prompt_tokens } else { vectors::count(of_edge) };
+        door.note(subject.model(), asked.user.as_deref(), asked.stored, tokens, &answer);
     }
     let mut lines = Lines::default();
     lines.add("content-type", "application/json");

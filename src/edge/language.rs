@@ -6,6 +6,8 @@
 
 use whatlang::{Detector, Lang};
 
+use super::bag::{Bag, beyond_ascii, push_lower};
+
 /// The code of a language that could not be told (BCP 47, from ISO 639-2).
 pub const UNKNOWN: &str = "und";
 
@@ -54,10 +56,10 @@ fn script_of(character: char) -> Option<(&'static str, Option<&'static str>)> {
     })
 }
 
-/// Little words by language: articles, pronouns, prepositions, forms of "to be", and a few that people post. Written for this project.
+/// Little words by language, each once, with a space before and behind it: articles, pronouns, prepositions, forms of "to be", and a few that people post. Written for this project.
 #[rustfmt::skip]
 const LITTLE_WORDS: [(&str, &str); 33] = [
-    ("en", " the and is are was were to of in it you that this for on with my me we they have has had be not at your just what so do did don't i'm it's can't from but our will would been about when how who why all out get got going he she his her him their there here then than if or as by into over after before again down off only own too very more most some any each few other same no nor yes could should would may might must shall am being did does doing done having make made know think see look want need like love good great new day today tonight tomorrow now back home work time people really still even never always much many because let let's please thanks thank you're that's he's she's we're they're i've i'll isn't wasn't won't didn't doesn't what's there's u ur lol gonna wanna gotta yeah oh hey happy best last first way right feel says said "),
+    ("en", " the and is are was were to of in it you that this for on with my me we they have has had be not at your just what so do did don't i'm it's can't from but our will would been about when how who why all out get got going he she his her him their there here then than if or as by into over after before again down off only own too very more most some any each few other same no nor yes could should may might must shall am being does doing done having make made know think see look want need like love good great new day today tonight tomorrow now back home work time people really still even never always much many because let let's please thanks thank you're that's he's she's we're they're i've i'll isn't wasn't won't didn't doesn't what's there's u ur lol gonna wanna gotta yeah oh hey happy best last first way right feel says said "),
     ("de", " der die das und ist nicht ich du wir sie ein eine einen mit auf für von zu den dem im es auch wie was noch aber mein habe hat sind war schon nur bei uns euch heute wird nach "),
     ("fr", " le la les des une un est et pas je tu nous vous ils elle que qui dans pour sur avec ce cette mon ma mes au aux du c'est j'ai sont plus tout très ça mais où été on ne se "),
     ("es", " el la los las un una es y no yo que de en por para con su mi me se lo muy pero como está más hoy ya todo del al son qué sí te este esta gracias nos "),
@@ -68,7 +70,7 @@ const LITTLE_WORDS: [(&str, &str); 33] = [
     ("cs", " a je se na že to v s z do jak ale co jsem jsi jsme jsou byl byla být pro od o za tak ten ta moje můj velmi dnes už jen který jako není u protože když náš "),
     ("sk", " a je sa na že to v s z do ako ale čo som si sme sú bol bola byť pre od o za tak ten tá moje môj veľmi dnes už len ktorý nie pri pretože keď náš "),
     ("sv", " och är det att jag du vi en ett som på för med inte av den till har var min mig så om men kan ska från idag vad bara nu också oss "),
-    ("da", " og er det at jeg du vi en et som på for med ikke af den til har var min mig så om men kan skal fra hvad bare nu også os blev meget hvor dig af uge vores næste gøre hvordan nogen får være efter lige "),
+    ("da", " og er det at jeg du vi en et som på for med ikke af den til har var min mig så om men kan skal fra hvad bare nu også os blev meget hvor dig uge vores næste gøre hvordan nogen får være efter lige "),
     ("nb", " og er det at jeg du vi en et som på for med ikke av den til har var min meg så om men kan skal fra hva bare nå også oss ble veldig hvor deg uke vår neste gjøre hvordan noen får være etter mye "),
     ("fi", " ja on ei se että en oli hän mutta kun niin kuin minä sinä me ovat ole olen tämä mitä vain nyt jo myös kanssa minun hyvä tai mukaan "),
     ("hu", " a az és nem hogy egy is van volt ez meg én de már csak mint nagyon ha vagy mi ki ma lesz el még nincs minden "),
@@ -113,16 +115,26 @@ fn code(lang: Lang) -> &'static str {
 /// Which language a text is in.
 pub fn detect(text: &str) -> Language {
     let words = prose(text);
-    let letters = words.iter().flat_map(|word| word.chars());
-    let (mut scripts, mut all) = (Vec::<(&'static str, Option<&'static str>, usize)>::new(), 0_usize);
-    for found in letters.filter_map(script_of) {
+    let (mut scripts, mut all, mut latin) = (Vec::<(&'static str, Option<&'static str>, usize)>::new(), 0_usize, 0_usize);
+    for letter in words.chars() {
+        // Most letters are these, and need no search.
+        if latin > 0 && letter.is_ascii_alphabetic() {
+            latin = latin.saturating_add(1);
+            continue;
+        }
+        let Some(found) = script_of(letter) else { continue };
         all = all.saturating_add(1);
+        latin = latin.saturating_add(usize::from(latin == 0 && letter.is_ascii_alphabetic()));
         if let Some(entry) = scripts.iter_mut().find(|entry| entry.0 == found.0) {
             entry.2 = entry.2.saturating_add(1);
         } else {
             scripts.push((found.0, found.1, 1));
         }
     }
+    // The first of them is in the list.
+    let more = latin.saturating_sub(1);
+    all = all.saturating_add(more);
+    scripts.iter_mut().filter(|entry| entry.0 == "Latn").for_each(|entry| entry.2 = entry.2.saturating_add(more));
     let count = |name: &str| scripts.iter().find(|entry| entry.0 == name).map_or(0, |entry| entry.2);
     let Some(most) = scripts.iter().max_by_key(|entry| entry.2) else {
         return Language { code: UNKNOWN, confidence: 0.0, script: "Zyyy" };
@@ -148,25 +160,38 @@ fn ratio(part: usize, whole: usize) -> f64 {
     if whole == 0 { 0.0 } else { float(part) / float(whole) }
 }
 
-/// The words that say something of the language: in lower case, without links, names and tags.
-fn prose(text: &str) -> Vec<String> {
+/// The words that say something of the language, a space between them: in lower case, without links, names and tags.
+fn prose(text: &str) -> String {
+    let mut words = String::with_capacity(text.len().min(2 * LONGEST));
     let mut length = 0_usize;
     let is_prose = |token: &&str| {
         let lower_starts = |prefix: &str| token.get(..prefix.len()).is_some_and(|head| head.eq_ignore_ascii_case(prefix));
         !(token.starts_with(['@', '#', '&']) || lower_starts("http") || lower_starts("www.") || *token == "RT")
     };
-    text.split_whitespace()
-        .filter(is_prose)
-        .flat_map(|token| {
-            token.split(|character: char| !(character.is_alphabetic() || is_mark(character) || matches!(character, '\'' | '’')))
-        })
-        .map(|word| word.trim_matches(['\'', '’']).to_lowercase().replace('’', "'"))
-        .filter(|word| !word.is_empty())
-        .take_while(|word| {
-            length = length.saturating_add(word.len());
-            length < LONGEST
-        })
-        .collect()
+    for token in text.split_whitespace().filter(is_prose) {
+        for word in token.split(|character: char| !(character.is_alphabetic() || is_mark(character) || matches!(character, '\'' | '’'))) {
+            let word = word.trim_matches(['\'', '’']);
+            if word.is_empty() {
+                continue;
+            }
+            let before = words.len();
+            if before > 0 {
+                words.push(' ');
+            }
+            let begin = words.len();
+            if word.contains('’') {
+                push_lower(&mut words, &word.replace('’', "'"));
+            } else {
+                push_lower(&mut words, word);
+            }
+            length = length.saturating_add(words.len().saturating_sub(begin));
+            if length >= LONGEST {
+                words.truncate(before);
+                return words;
+            }
+        }
+    }
+    words
 }
 
 /// Vowel signs and the like, which hold a word together in the scripts of India.
@@ -187,42 +212,46 @@ const TELLING: [(&str, &str); 29] = [
 const TELLING_POINTS: usize = 2;
 
 /// Where several languages share a script: who has the most points.
-fn by_words(words: &[String], script: &str) -> (&'static str, f64) {
+fn by_words(words: &str, script: &str) -> (&'static str, f64) {
     if !matches!(script, "Latn" | "Cyrl" | "Arab" | "Deva") {
-        let found = whatlang::detect_lang(&words.join(" "));
+        let found = whatlang::detect_lang(words);
         return found.map_or((UNKNOWN, 0.0), |lang| (code(lang), 0.8));
     }
+    let mut heard = Bag::for_text(words.len());
+    words.split(' ').for_each(|word| heard.add(word));
     let mut points: Vec<(&'static str, usize)> = Vec::with_capacity(LITTLE_WORDS.len());
     for (code, little) in LITTLE_WORDS {
         // A list in another script has none of these words.
         if little.chars().nth(1).and_then(script_of).is_none_or(|of| of.0 == script) {
-            points.push((code, words.iter().filter(|word| contains(little, word)).count()));
+            points.push((code, heard.among(little)));
         }
     }
-    let mut beyond: Vec<char> = words.iter().flat_map(|word| word.chars()).filter(|letter| !letter.is_ascii()).collect();
+    let mut beyond: Vec<char> = beyond_ascii(words).collect();
     beyond.sort_unstable();
     beyond.dedup();
     for (code, letters) in TELLING {
+        if beyond.is_empty() {
+            break;
+        }
         let found = letters.chars().filter(|letter| beyond.binary_search(letter).is_ok()).take(2).count();
         add(&mut points, code, found.saturating_mul(TELLING_POINTS));
     }
     let (leader, lead, _) = ranking(&points);
-    let letters: usize = words.iter().map(|word| word.chars().count()).sum();
+    let letters = words.chars().filter(|letter| *letter != ' ').count();
     // The trigrams cost the most, so they are asked only where they can change something.
-    if leader == UNKNOWN || lead < 5 {
-        let joined = words.join(" ");
-        if let Some(found) = Detector::new().detect(&joined) {
-            let worth = if letters < 8 {
-                0
-            } else if found.confidence() >= 0.8 && letters >= 30 {
-                3
-            } else if found.confidence() >= 0.15 && letters >= 16 {
-                2
-            } else {
-                1
-            };
-            add(&mut points, code(found.lang()), worth);
-        }
+    if (leader == UNKNOWN || lead < 5)
+        && let Some(found) = Detector::new().detect(words)
+    {
+        let worth = if letters < 8 {
+            0
+        } else if found.confidence() >= 0.8 && letters >= 30 {
+            3
+        } else if found.confidence() >= 0.15 && letters >= 16 {
+            2
+        } else {
+            1
+        };
+        add(&mut points, code(found.lang()), worth);
     }
     let (leader, lead, most) = ranking(&points);
     // A word that many languages have, or a guess of the trigrams alone, is not enough.
@@ -257,13 +286,4 @@ fn ranking(points: &[(&'static str, usize)]) -> (&'static str, usize, usize) {
         }
     }
     (first.0, first.1.saturating_sub(second), first.1)
-}
-
-/// Whether a list of words, a space around each, has the word.
-fn contains(list: &str, word: &str) -> bool {
-    list.match_indices(word).any(|(at, _)| {
-        let bytes = list.as_bytes();
-        let is_space = |at: Option<usize>| at.and_then(|at| bytes.get(at)) == Some(&b' ');
-        is_space(at.checked_sub(1)) && is_space(at.checked_add(word.len()))
-    })
 }

@@ -2,6 +2,8 @@
 
 use unicode_segmentation::UnicodeSegmentation;
 
+use super::bag::{Bag, push_lower};
+
 /// Adults' silent reading of English non-fiction, in words a minute (Brysbaert, "How many words do we read per minute?", Journal of
 /// Memory and Language 109, 2019).
 const WORDS_A_MINUTE: f64 = 238.0;
@@ -87,19 +89,24 @@ fn share(part: usize, whole: usize) -> Option<f64> {
 /// Measures a text; `language` is its BCP 47 code where it is known.
 pub fn measure(text: &str, language: Option<&str>) -> Measures {
     let english = language.is_some_and(|code| code == "en" || code.starts_with("en-"));
-    let mut found = Measures { graphemes: text.graphemes(true).count(), ..Measures::default() };
+    let (graphemes, emoji) = clusters(text);
+    let mut found = Measures { graphemes, emoji, ..Measures::default() };
     let (mut syllables, mut shouted, mut cased_words, mut unspaced) = (0_usize, 0_usize, 0_usize, 0_usize);
-    let mut different = std::collections::BTreeSet::new();
+    let mut different = Bag::for_text(text.len());
+    let mut lower = String::new();
     for token in text.split_whitespace() {
-        match piece(token) {
+        let kind = piece(token);
+        match kind {
             Piece::Link => found.links = found.links.saturating_add(1),
             Piece::Mention => found.mentions = found.mentions.saturating_add(1),
             Piece::Hashtag => found.hashtags = found.hashtags.saturating_add(1),
             Piece::Text => {}
         }
-        if piece(token) != Piece::Text {
+        if kind != Piece::Text {
             found.words = found.words.saturating_add(1);
-            different.insert(token.to_lowercase());
+            lower.clear();
+            push_lower(&mut lower, token);
+            different.add(&lower);
             // A hashtag is read as a word; a link and a name have no syllables that a rule could count.
             syllables = syllables.saturating_add(1);
             continue;
@@ -107,8 +114,10 @@ pub fn measure(text: &str, language: Option<&str>) -> Measures {
         for word in token.unicode_words() {
             found.words = found.words.saturating_add(1);
             unspaced = unspaced.saturating_add(word.chars().filter(|character| is_unspaced(*character)).count());
+            lower.clear();
+            push_lower(&mut lower, word);
             if english {
-                syllables = syllables.saturating_add(syllables_of(word));
+                syllables = syllables.saturating_add(syllables_of(&lower));
             }
             if word.chars().filter(|character| is_cased(*character)).nth(1).is_some() {
                 cased_words = cased_words.saturating_add(1);
@@ -116,7 +125,7 @@ pub fn measure(text: &str, language: Option<&str>) -> Measures {
                     shouted = shouted.saturating_add(1);
                 }
             }
-            different.insert(word.to_lowercase());
+            different.add(&lower);
         }
     }
     let (mut cased, mut upper) = (0_usize, 0_usize);
@@ -131,11 +140,10 @@ pub fn measure(text: &str, language: Option<&str>) -> Measures {
             _ => {}
         }
     }
-    found.emoji = text.graphemes(true).filter(|cluster| is_emoji(cluster)).count();
     found.sentences = sentences(text);
     found.capitals = share(upper, cased);
     found.shouted_words = share(shouted, cased_words);
-    found.lexical_diversity = share(different.len(), found.words);
+    found.lexical_diversity = share(different.different(), found.words);
     found.words_per_sentence = share(found.words, found.sentences);
     let spaced = found.words.saturating_sub(unspaced);
     found.reading_seconds = count(spaced) / WORDS_A_MINUTE * 60.0 + count(unspaced) / CHARACTERS_A_MINUTE * 60.0;
@@ -147,6 +155,34 @@ pub fn measure(text: &str, language: Option<&str>) -> Measures {
         }
     }
     found
+}
+
+/// Extended grapheme clusters, and how many of them show as emoji.
+///
+/// Between two characters of ASCII there is a border, but within a line's end (UAX 29, GB3). So only what touches another character is
+/// given to the segmentation, which costs more than all else here.
+fn clusters(text: &str) -> (usize, usize) {
+    let (mut graphemes, mut emoji) = (0_usize, 0_usize);
+    let mut rest = text;
+    while !rest.is_empty() {
+        let plain = rest.bytes().take_while(u8::is_ascii).count();
+        // The last before another character may belong to a cluster with it, unless it ends a line.
+        let ends_line = rest.as_bytes().get(plain.saturating_sub(1)) == Some(&b'\n');
+        let plain = if plain < rest.len() && !ends_line { plain.saturating_sub(1) } else { plain };
+        let (head, tail) = rest.split_at_checked(plain).unwrap_or((rest, ""));
+        let ends = head.as_bytes().windows(2).filter(|pair| *pair == b"\r\n").count();
+        graphemes = graphemes.saturating_add(head.len().saturating_sub(ends));
+        // Up to two characters of ASCII together: the first of them may belong to what is before it.
+        let border = |pair: &[u8]| pair.is_ascii() && pair != b"\r\n";
+        let end = tail.as_bytes().windows(2).skip(1).position(border).map_or(tail.len(), |at| at.saturating_add(2));
+        let (mixed, after) = tail.split_at_checked(end).unwrap_or((tail, ""));
+        for cluster in mixed.graphemes(true) {
+            graphemes = graphemes.saturating_add(1);
+            emoji = emoji.saturating_add(usize::from(is_emoji(cluster)));
+        }
+        rest = after;
+    }
+    (graphemes, emoji)
 }
 
 fn is_cased(character: char) -> bool {
@@ -185,31 +221,36 @@ fn sentences(text: &str) -> usize {
     ended.saturating_add(usize::from(has_word))
 }
 
-/// Syllables of an English word: groups of vowels, less what is silent at the end. About nine words of ten come out right.
+/// Syllables of an English word in lower case: groups of vowels, less what is silent at the end. About nine words of ten come out right.
 fn syllables_of(word: &str) -> usize {
-    let lower = word.to_lowercase();
-    let letters: Vec<char> = lower.chars().filter(|character| character.is_alphabetic()).collect();
-    let is_vowel = |character: &char| matches!(character, 'a' | 'e' | 'i' | 'o' | 'u' | 'y' | 'é' | 'è' | 'ï' | 'ö' | 'ü' | 'á' | 'ä');
-    let mut groups = 0_usize;
-    let mut within = false;
-    for letter in &letters {
+    let is_vowel = |character: char| matches!(character, 'a' | 'e' | 'i' | 'o' | 'u' | 'y' | 'é' | 'è' | 'ï' | 'ö' | 'ü' | 'á' | 'ä');
+    let (mut groups, mut within) = (0_usize, false);
+    // The last letters. A word that has fewer than three has one group of vowels at most, or none that is silent.
+    let mut last = ['\0'; 3];
+    for letter in word.chars().filter(|character| character.is_alphabetic()) {
         let vowel = is_vowel(letter);
         groups = groups.saturating_add(usize::from(vowel && !within));
         within = vowel;
+        let [_, second, third] = last;
+        last = [second, third, letter];
     }
-    let silent = match letters.as_slice() {
-        [.., before, 'l', 'e'] => is_vowel(before),
-        [.., 't' | 'd', 'e', 'd'] => false,
-        [.., before, 'e', 'd'] => !is_vowel(before),
-        [.., 's' | 'x' | 'z' | 'c' | 'g' | 'h', 'e', 's'] => false,
-        [.., before, 'e', 's'] | [.., before, 'e'] => !is_vowel(before),
+    let silent = match last {
+        [before, 'l', 'e'] => is_vowel(before),
+        ['t' | 'd', 'e', 'd'] => false,
+        [before, 'e', 'd'] => !is_vowel(before),
+        ['s' | 'x' | 'z' | 'c' | 'g' | 'h', 'e', 's'] => false,
+        [before, 'e', 's'] | [_, before, 'e'] => !is_vowel(before),
         _ => false,
     };
-    // Two vowels that are spoken apart.
-    let apart = ["ia", "io", "iu", "eo", "ua", "uo"].iter().filter(|pair| lower.contains(*pair)).count();
-    let glued = ["tion", "sion", "cia", "tia", "gio", "cio", "qua", "quo", "gua", "eou", "iou", "peo", "lion", "nion"]
-        .iter()
-        .filter(|part| lower.contains(*part))
-        .count();
-    groups.saturating_sub(usize::from(silent && groups > 1)).saturating_add(apart.saturating_sub(glued)).max(1)
+    let syllables = groups.saturating_sub(usize::from(silent && groups > 1));
+    // Two vowels that are spoken apart, each pair once, unless they are glued. Most words have none, and are not searched for the others.
+    let has = |part: &&&str| word.contains(**part);
+    let vowels = word.as_bytes().windows(2).any(|pair| matches!(pair, b"ia" | b"io" | b"iu" | b"eo" | b"ua" | b"uo"));
+    if !vowels {
+        return syllables.max(1);
+    }
+    let apart = ["ia", "io", "iu", "eo", "ua", "uo"].iter().filter(has).count();
+    let glued =
+        ["tion", "sion", "cia", "tia", "gio", "cio", "qua", "quo", "gua", "eou", "iou", "peo", "lion", "nion"].iter().filter(has).count();
+    syllables.saturating_add(apart.saturating_sub(glued)).max(1)
 }

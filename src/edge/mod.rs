@@ -4,6 +4,7 @@
 //! Everything here decides: a function of its arguments, without runtime, clock or randomness. Data lies in `models/` as it is read, and
 //! tables are laid out and hashed when the Worker is built, so that nothing has to be made when an isolate starts.
 
+mod bag;
 pub mod centroids;
 pub mod embedding;
 pub mod features;

@@ -65,15 +65,18 @@ fn split(word: &[u8], found: &mut Vec<u16>) -> bool {
 
 /// The longest token that a text begins with, and how many of the text's bytes it takes. Tokens end at characters, so matches do.
 fn longest(prefix: &[u8], text: &[u8]) -> Option<(u16, usize)> {
+    let mut hashes = [0; LONGEST_TOKEN];
     let mut hash = prefix.iter().fold(0x811C_9DC5, fnv);
-    let mut best = None;
-    for (length, byte) in (1..).zip(text.iter().take(LONGEST_TOKEN)) {
+    for (slot, byte) in hashes.iter_mut().zip(text) {
         hash = fnv(hash, byte);
-        if let Some(token) = text.get(..length).and_then(|part| find(hash, prefix, part)) {
-            best = Some((token, length));
-        }
+        *slot = hash;
     }
-    best
+    // From the whole downwards: most words are a token, and found at once.
+    let lengths = (1..=text.len().min(LONGEST_TOKEN)).rev();
+    lengths.zip(hashes.iter().rev().skip(LONGEST_TOKEN.saturating_sub(text.len()))).find_map(|(length, hash)| {
+        let token = find(*hash, prefix, text.get(..length)?)?;
+        Some((token, length))
+    })
 }
 
 /// A step of FNV-1a, 32 bit.

@@ -3,6 +3,7 @@
 //! A hint, not a model: it was not measured against people. It knows English words and emoji; what names no emotion is neutral. The
 //! seven tones are Ekman's six basic emotions and trust, which Plutchik adds and which matters to a brand.
 
+use super::super::bag::{beyond_ascii, push_lower};
 use super::vader::negates;
 
 /// An emotional tone.
@@ -93,14 +94,60 @@ const BEGINNINGS: [(Tone, &[&str]); 7] = [
     ]),
 ];
 
+/// How many beginnings there are.
+const COUNT: usize = count();
+
+/// Runs at compile time alone.
+#[allow(clippy::arithmetic_side_effects, clippy::indexing_slicing, reason = "evaluated at compile time, where a fault is a compile error")]
+const fn count() -> usize {
+    let (mut count, mut at) = (0, 0);
+    while at < BEGINNINGS.len() {
+        count += BEGINNINGS[at].1.len();
+        at += 1;
+    }
+    count
+}
+
+/// The beginnings by their first letter, and where each letter's begin: a word is compared with a twentieth of them.
+static BY_LETTER: ([(Tone, &str); COUNT], [u8; 27]) = by_letter();
+
+/// Runs at compile time alone: a beginning that does not begin with a small letter stops the build there.
+#[allow(clippy::arithmetic_side_effects, clippy::indexing_slicing, reason = "evaluated at compile time, where a fault is a compile error")]
+const fn by_letter() -> ([(Tone, &'static str); COUNT], [u8; 27]) {
+    const { assert!(COUNT <= 255, "the places of the beginnings are bytes") };
+    let (mut sorted, mut begins) = ([(Tone::Neutral, ""); COUNT], [0; 27]);
+    let (mut letter, mut place) = (0, 0);
+    while letter < 26 {
+        let mut at = 0;
+        while at < BEGINNINGS.len() {
+            let (tone, words) = BEGINNINGS[at];
+            let mut word = 0;
+            while word < words.len() {
+                if words[word].as_bytes()[0] - b'a' == letter {
+                    sorted[place] = (tone, words[word]);
+                    place += 1;
+                }
+                word += 1;
+            }
+            at += 1;
+        }
+        letter += 1;
+        begins[letter as usize] = place as u8;
+    }
+    assert!(place == COUNT);
+    (sorted, begins)
+}
+
 fn of_word(word: &str) -> Option<Tone> {
-    let fits = |beginning: &&&str| match beginning.strip_suffix('=') {
+    let letter = usize::from(word.as_bytes().first()?.checked_sub(b'a')?);
+    let (begin, end) = (BY_LETTER.1.get(letter)?, BY_LETTER.1.get(letter.checked_add(1)?)?);
+    let fits = |beginning: &&str| match beginning.strip_suffix('=') {
         Some(whole) => word == whole,
-        None => word.starts_with(**beginning),
+        None => word.starts_with(*beginning),
     };
     // The longest beginning tells most: "scared" is not "scar", "disrespect" not "respect".
-    let found = BEGINNINGS.iter().flat_map(|(tone, words)| words.iter().filter(fits).map(move |beginning| (beginning.len(), *tone)));
-    found.max_by_key(|(length, _)| *length).map(|(_, tone)| tone)
+    let beginnings = BY_LETTER.0.get(usize::from(*begin)..usize::from(*end))?.iter();
+    beginnings.filter(|(_, beginning)| fits(beginning)).max_by_key(|(_, beginning)| beginning.len()).map(|(tone, _)| *tone)
 }
 
 fn of_emoji(character: char) -> Option<Tone> {
@@ -127,11 +174,17 @@ pub fn of(text: &str) -> Tones {
         }
     };
     let mut negated = 0_u32;
+    let mut lower = String::new();
     for word in text.split(|character: char| !(character.is_alphanumeric() || character == '\'' || character == '’')) {
         if word.is_empty() {
             continue;
         }
-        let lower = word.to_lowercase().replace('’', "'");
+        lower.clear();
+        if word.contains('’') {
+            push_lower(&mut lower, &word.replace('’', "'"));
+        } else {
+            push_lower(&mut lower, word);
+        }
         if negates(&lower) || lower == "no" {
             negated = 3;
             continue;
@@ -143,7 +196,7 @@ pub fn of(text: &str) -> Tones {
         }
         negated = negated.saturating_sub(1);
     }
-    text.chars().filter_map(of_emoji).for_each(count);
+    beyond_ascii(text).filter_map(of_emoji).for_each(count);
     let all: u32 = words.iter().fold(0, |sum, count| sum.saturating_add(*count));
     let most = words.iter().copied().max().unwrap_or(0);
     let main = TONES.iter().zip(&words).find(|(_, count)| most > 0 && **count == most).map_or(Tone::Neutral, |(tone, _)| *tone);

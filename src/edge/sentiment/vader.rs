@@ -284,9 +284,14 @@ fn boost(word: &str) -> f64 {
 /// Whether a word negates what follows it.
 #[rustfmt::skip]
 pub fn negates(word: &str) -> bool {
-    word.contains("n't") || matches!(word,
-        "aint" | "arent" | "cannot" | "cant" | "couldnt" | "darent" | "didnt" | "doesnt" | "dont" | "hadnt" | "hasnt" | "havent"
-        | "isnt" | "mightnt" | "mustnt" | "neither" | "neednt" | "never" | "none" | "nope" | "nor" | "not" | "nothing" | "nowhere"
-        | "oughtnt" | "shant" | "shouldnt" | "uhuh" | "wasnt" | "werent" | "uh-uh" | "without" | "wont" | "wouldnt" | "rarely"
-        | "seldom" | "despite")
+    // Most words are told by their ends, without a comparison.
+    match word.as_bytes() {
+        [.., b't'] => matches!(word,
+            "aint" | "arent" | "cannot" | "cant" | "couldnt" | "darent" | "didnt" | "doesnt" | "dont" | "hadnt" | "hasnt" | "havent"
+            | "isnt" | "mightnt" | "mustnt" | "neednt" | "not" | "oughtnt" | "shant" | "shouldnt" | "wasnt" | "werent" | "without" | "wont"
+            | "wouldnt") || word.contains("n't"),
+        [b'n', ..] if matches!(word, "neither" | "never" | "none" | "nope" | "nor" | "nothing" | "nowhere") => true,
+        [b'u' | b'r' | b's' | b'd', ..] if matches!(word, "uhuh" | "uh-uh" | "rarely" | "seldom" | "despite") => true,
+        bytes => bytes.contains(&b'\'') && word.contains("n't"),
+    }
 }

@@ -4,12 +4,12 @@
 use std::path::Path;
 use std::time::Instant;
 
-use crate::judge::{Scored, calibration, judge};
+use maya_edge::edge::linear::Calibration;
+
+use crate::judge::{OUTSIDE, Scored, judge, likeliest, outside_weight, tell_bins, threshold};
 use crate::svm::{Chance, Example, SETTINGS, Settings, read, train};
 
 const EXAMPLES: usize = 20;
-/// Texts out of scope are to be this share, as in a stream of real requests.
-const OUTSIDE: f64 = 0.18;
 
 type Texts = Vec<(String, String)>;
 
@@ -49,16 +49,20 @@ pub fn measure(folder: &Path, tune: bool) {
         let began = Instant::now();
         let file = train(&training, names.len(), settings);
         let scored = |examples: &[Example]| {
-            let outside = examples.iter().filter(|example| example.class.is_none()).count() as f64;
-            let weight = OUTSIDE / (1.0 - OUTSIDE) * (examples.len() as f64 - outside) / outside;
+            let weight = outside_weight(examples.iter().map(|example| example.class));
             let scored = |example: &Example| {
                 let weight = if example.class.is_some() { 1.0 } else { weight };
                 Scored { scores: read(&file).scores(&example.features), class: example.class, weight }
             };
             examples.iter().map(scored).collect::<Vec<_>>()
         };
-        let calibration = calibration(&scored(&held), 0.985);
-        let judged = judge(&scored(&validation), calibration);
+        let held = scored(&held);
+        // How sure it is speaks of texts that have a class, so these alone choose the temperature. Those out of scope raise the threshold.
+        let inside: Vec<Scored> = held.iter().filter(|text| text.class.is_some()).cloned().collect();
+        let sure = likeliest(&inside);
+        let calibration = Calibration { least: threshold(&held, sure, 0.985), ..sure };
+        let validation = scored(&validation);
+        let judged = judge(&validation, calibration);
         println!(
             "CLINC150, {EXAMPLES} examples an intent (cost {}, embedding {}): accuracy {:.4}, calibration error {:.3}; with {:.0} % out of scope: \
              {:.1} % answered at a precision of {:.1} %; {} kB, {:.1} s",
@@ -72,5 +76,6 @@ pub fn measure(folder: &Path, tune: bool) {
             file.len() / 1000,
             began.elapsed().as_secs_f32()
         );
+        tell_bins(&validation, calibration);
     }
 }

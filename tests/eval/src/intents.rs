@@ -2,12 +2,11 @@
 
 use std::path::Path;
 
-use maya_edge::edge::centroids::{CALIBRATION, Centroids};
 use maya_edge::edge::features::Features;
 use maya_edge::edge::intents::{BUILT_IN, Intent};
 
-use crate::figures::{Figures, microseconds, microseconds_of};
-use crate::judge::{Judgement, Scored, calibration, judge};
+use crate::figures::{Figures, microseconds};
+use crate::judge::{Judgement, Scored, calibration, judge, tell_bins};
 use crate::svm::{Chance, Example, SETTINGS, Settings, calibrate, read, train};
 
 /// Answers that are to be right, on held-out examples.
@@ -15,13 +14,9 @@ const PRECISION: f64 = 0.96;
 const FOLDS: usize = 5;
 /// A generated example counts for so much of a hand-written one.
 const EXPANDED: f32 = 1.0;
-/// The choice of examples that is measured, as any other number would choose another.
-const MEASURED: u64 = 17;
-/// Examples that a tenant gives for an intent.
-const FEW: usize = 10;
 
 /// The examples, each with the number of its intent, in a seeded order.
-fn examples(root: &Path) -> Vec<(String, usize)> {
+pub fn examples(root: &Path) -> Vec<(String, usize)> {
     let mut all = Vec::new();
     for (class, intent) in Intent::ALL.into_iter().enumerate() {
         let path = root.join("models/intents").join(format!("{}.txt", intent.name()));
@@ -77,7 +72,8 @@ fn held_out(all: &[(String, usize)], expanded: &[Example], settings: Settings) -
     scored
 }
 
-fn tell(title: &str, judged: Judgement) {
+/// Prints what was judged.
+pub fn tell(title: &str, judged: Judgement) {
     println!(
         "{title}: accuracy {:.4}, calibration error {:.3}; {:.1} % answered at a precision of {:.1} %",
         judged.accuracy,
@@ -122,6 +118,7 @@ pub fn measure(root: &Path, figures: &mut Figures) {
     let scored: Vec<Scored> = tests.iter().map(scored).collect();
     let judged = judge(&scored, BUILT_IN.calibration);
     tell(&format!("built-in intents, {} texts in other words", tests.len()), judged);
+    tell_bins(&scored, BUILT_IN.calibration);
     figures.at_least("intents.accuracy", judged.accuracy);
     figures.at_least("intents.precision", judged.precision);
     figures.at_least("intents.answered", judged.answered);
@@ -134,17 +131,6 @@ pub fn measure(root: &Path, figures: &mut Figures) {
             }
         }
     }
-
-    let judged = judge(&few_shot(root, MEASURED), CALIBRATION);
-    tell(&format!("few-shot, {FEW} examples an intent"), judged);
-    figures.at_least("few_shot.accuracy", judged.accuracy);
-    figures.at_least("few_shot.precision", judged.precision);
-    figures.at_most("few_shot.calibration_error", judged.error);
-    let examples: Vec<Features> = tests.iter().take(16).map(|(_, text)| Features::of(text)).collect();
-    let many = || Centroids::of(std::iter::repeat_n(examples.as_slice(), 64));
-    let centroids = many();
-    println!("64 few-shot classes of 16 examples: {:.0} µs to lay out", microseconds_of(20, |_| drop(std::hint::black_box(many()))));
-    println!("a text against them: {:.1} µs", microseconds(|at| drop(centroids.classify(&examples[at % examples.len()]))));
     for file in ["intents.bin", "embedding.bin", "sentiment.bin", "vader.bin"] {
         let size = std::fs::metadata(root.join("models").join(file)).expect("models are there").len();
         println!("models/{file}: {:.0} kB", size as f64 / 1000.0);
@@ -161,34 +147,4 @@ pub fn measure(root: &Path, figures: &mut Figures) {
             maya_edge::edge::embedding::embed(tests[at % tests.len()].1);
         })
     );
-}
-
-/// The built-in intents as a tenant would give them: a few examples each, the others as texts. "Other" is what belongs to none. The seed chooses
-/// the examples.
-fn few_shot(root: &Path, seed: u64) -> Vec<Scored> {
-    let outside = Intent::ALL.iter().position(|intent| *intent == Intent::Other);
-    let mut given = vec![Vec::new(); Intent::ALL.len()];
-    let mut texts = Vec::new();
-    let mut all = examples(root);
-    if seed != MEASURED {
-        Chance(seed).shuffle(&mut all);
-    }
-    for (text, class) in all {
-        let features = Features::of(&text);
-        if Some(class) != outside && given[class].len() < FEW {
-            given[class].push(features);
-        } else {
-            texts.push((features, Some(class).filter(|_| Some(class) != outside)));
-        }
-    }
-    let centroids = Centroids::of(given.iter().map(Vec::as_slice));
-    texts.iter().map(|(features, class)| Scored { scores: centroids.scores(features), class: *class, weight: 1.0 }).collect()
-}
-
-/// Calibrates few-shot classes on eight other choices of examples than the one that is measured.
-pub fn calibrate_few_shot(root: &Path) {
-    let scored: Vec<Scored> = (101..109).flat_map(|seed| few_shot(root, seed)).collect();
-    let calibration = calibration(&scored, 0.9);
-    tell("few-shot, eight other choices of examples", judge(&scored, calibration));
-    println!("few-shot: {calibration:?}");
 }

@@ -4,12 +4,13 @@
 //! edge-eval [DIR]      measures what is in the repository and compares with models/quality.json; with DIR, public data sets that lie there too
 //! edge-eval --keep     measures, and keeps the figures in models/quality.json and models/quality_text.json
 //! edge-eval train      trains models/intents.bin from models/intents; `train tune` also tells what other settings give
-//! edge-eval few        tells the calibration of a tenant's own intents
+//! edge-eval few        chooses the calibration of a tenant's own intents
 //! ```
 //!
 //! One file a model. Each adds its figures to [`figures::Figures`].
 
 mod clinc;
+mod few;
 mod figures;
 mod intents;
 mod judge;
@@ -24,7 +25,7 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let tune = arguments.iter().any(|argument| argument == "tune");
     if arguments.first().is_some_and(|first| first == "few") {
-        intents::calibrate_few_shot(&root);
+        few::calibrate(&root);
         return ExitCode::SUCCESS;
     }
     if arguments.first().is_some_and(|first| first == "train") {
@@ -33,6 +34,7 @@ fn main() -> ExitCode {
     }
     let mut figures = figures::Figures::default();
     intents::measure(&root, &mut figures);
+    few::measure(&root, &mut figures);
     let folder = arguments.iter().map(Path::new).find(|argument| argument.is_dir());
     if let Some(folder) = folder {
         clinc::measure(folder, tune);

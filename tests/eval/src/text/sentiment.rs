@@ -62,6 +62,10 @@ fn calibration(answers: &[(f64, bool)]) -> f64 {
         let inside: Vec<_> = answers.iter().filter(|(sure, _)| ((sure * 10.0) as usize).min(9) == bin).collect();
         let sure: f64 = inside.iter().map(|(sure, _)| sure).sum();
         let right = inside.iter().filter(|(_, right)| *right).count() as f64;
+        if std::env::var_os("VERBOSE").is_some() && !inside.is_empty() {
+            let count = inside.len() as f64;
+            println!("  from .{bin}: {count} tweets, sure {:.3}, right {:.3}", sure / count, right / count);
+        }
         error += (sure - right).abs();
     }
     error / answers.len() as f64
