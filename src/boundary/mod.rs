@@ -22,6 +22,7 @@ use crate::admission::secrets::DerivedKey;
 use crate::cache::seal::Seals;
 use crate::ledger::message::Message;
 use crate::protocol::headers::{Lines, PASSING_DOWN, READ_DOWN};
+use crate::protocol::json::typed;
 
 #[wasm_bindgen]
 extern "C" {
@@ -360,7 +361,7 @@ impl Call {
         self.js.ledger(self.inbox.slot(), tenant, region.map(Region::jurisdiction), &text, bytes, within_ms);
         let Brought { text, bytes } = self.inbox.next().await;
         let reply = text.strip_prefix("said\n").ok_or(LedgerFailure)?;
-        Ok((serde_json::from_str(reply).map_err(|_| LedgerFailure)?, bytes))
+        Ok((typed::read(reply).map_err(|_| LedgerFailure)?, bytes))
     }
 
     /// Whether the rate limit bound as `name` lets one more of `key` pass.
