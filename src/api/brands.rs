@@ -13,6 +13,7 @@ use crate::boundary::{Answered, Call};
 use crate::content::brand::{Brand, KIND, MOST_BRANDS, check_id};
 use crate::error::Error;
 use crate::ledger::message::Message;
+use crate::protocol::json::typed;
 
 /// The largest body, in bytes.
 const LARGEST_BODY: u32 = 256 * 1024;
@@ -61,9 +62,11 @@ pub async fn answer(
 }
 
 async fn put(gateway: &Gateway, call: &Call, ledger: &Ledger<'_>, id: String) -> Result<Answered, Error> {
-    let brand: Brand = administration::body_within(call, LARGEST_BODY).await?;
+    let given = administration::bytes(call, LARGEST_BODY).await?;
+    let brand: Brand = reading::read(&given)?;
     brand.check()?;
-    let body = serde_json::to_value(&brand).map_err(|_| Error::new(500, "internal_error", "The gateway failed. Try again."))?;
+    // It is kept as it was written: every field of it is known, and checked.
+    let body = typed::read(std::str::from_utf8(&given).unwrap_or_default()).map_err(|_| unreadable())?;
     let message = Message::PutDocument { kind: KIND.to_owned(), name: id.clone(), body, most: MOST_BRANDS, who: ledger.who.clone() };
     let reply: Value = ledger.ask(&message).await?;
     if let Some(fault) = reply.get("error").and_then(Value::as_str) {
@@ -84,10 +87,12 @@ async fn put(gateway: &Gateway, call: &Call, ledger: &Ledger<'_>, id: String) ->
 pub async fn of_tenant(ledger: &Ledger<'_>, id: &str) -> Result<Brand, Error> {
     let document = one(ledger, id).await?;
     let body = document.get("body").map(Value::to_string).unwrap_or_default();
-    reading::read(body.as_bytes()).map_err(|_| {
-        let message = "What the ledger has of the brand is of another version of the gateway. Write it again.";
-        Error::new(500, "unreadable_documents", message).about("brand")
-    })
+    reading::read(body.as_bytes()).map_err(|_| unreadable())
+}
+
+fn unreadable() -> Error {
+    let message = "What the ledger has of the brand is of another version of the gateway. Write it again.";
+    Error::new(500, "unreadable_documents", message).about("brand")
 }
 
 async fn one(ledger: &Ledger<'_>, id: &str) -> Result<Value, Error> {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::entities::{Entity, Kind, entities};
@@ -22,7 +22,7 @@ const LONGEST_WORD: usize = 60;
 const MOST_ENTRIES: usize = 100;
 
 /// A brand as it is written down.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Brand {
     /// What it is called.
@@ -32,10 +32,10 @@ pub struct Brand {
     #[serde(skip_serializing_if = "String::is_empty")]
     pub voice: String,
     /// What its posts do.
-    #[serde(rename = "do", skip_serializing_if = "Vec::is_empty")]
+    #[serde(rename = "do")]
     pub does: Vec<String>,
     /// What its posts do not.
-    #[serde(rename = "dont", skip_serializing_if = "Vec::is_empty")]
+    #[serde(rename = "dont")]
     pub avoids: Vec<String>,
     /// Words, and what it says in their place.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
@@ -64,7 +64,7 @@ pub struct Brand {
 }
 
 /// How links are tracked.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Utm {
     /// `utm_source`; the platform's name when absent.

@@ -5,6 +5,7 @@
 
 pub mod brand;
 pub mod compose;
+pub mod composed;
 pub mod count;
 pub mod draft;
 pub mod emoji;

@@ -154,11 +154,15 @@ pub fn room(brief: &Brief<'_>, platform: Platform) -> usize {
 pub fn examples<'b>(brand: &'b Brand, subject: &str) -> Vec<&'b str> {
     let wanted = embed(subject);
     let likeness = |example: &str| -> f32 { embed(example).iter().zip(&wanted).map(|(one, other)| one * other).sum() };
-    let mut ranked: Vec<(f32, &str)> = brand.examples.iter().map(|example| (likeness(example), example.as_str())).collect();
-    ranked.sort_by(|one, other| other.0.total_cmp(&one.0));
+    let mut open: Vec<(f32, &str)> = brand.examples.iter().map(|example| (likeness(example), example.as_str())).collect();
     let mut left = MOST_EXAMPLES;
     let mut chosen = Vec::new();
-    for (_, example) in ranked {
+    // A sort of its own for each type is more code than looking a few times.
+    while let Some(place) = (0..open.len()).max_by(|one, other| {
+        let of = |place: &usize| open.get(*place).map_or(f32::MIN, |ranked| ranked.0);
+        of(one).total_cmp(&of(other)).then(other.cmp(one))
+    }) {
+        let (_, example) = open.remove(place);
         let length = example.chars().count();
         if length <= left {
             left = left.saturating_sub(length);

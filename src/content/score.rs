@@ -34,7 +34,7 @@ pub struct Score {
     pub score: f64,
     /// What the score lies in, in about eight of ten cases.
     pub interval: (f64, f64),
-    /// What has moved it, the strongest first.
+    /// What has moved it.
     pub effects: Vec<Effect>,
 }
 
@@ -104,7 +104,6 @@ pub fn score(rules: &Rules, text: &str) -> Score {
     add(links > 0 && demoted, "link", -4.0, "Posts with links are shown to fewer people here.");
     add(links > 0 && !rules.clickable_links, "link", -3.0, "Links cannot be followed here.");
     add(!super::fit::faults(rules, text).is_empty(), "fault", -20.0, "The platform does not take it as it is.");
-    effects.sort_by(|one, other| other.points.abs().total_cmp(&one.points.abs()));
     let sum: f64 = effects.iter().map(|effect| effect.points).sum();
     let score = (50.0 + sum).clamp(5.0, 95.0);
     Score { score, interval: ((score - HALF_INTERVAL).max(0.0), (score + HALF_INTERVAL).min(100.0)), effects }

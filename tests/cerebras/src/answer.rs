@@ -262,7 +262,8 @@ impl Author<'_> {
         let dice = Dice::new(self.dice.roll());
         match self.ask.wants {
             Wants::Schema(_) if self.faults.unfit => Said::Text(json!({"unfit": true}).to_string()),
-            Wants::Schema(schema) => Said::Text(Maker::new(schema, topics, dice).make().to_string()),
+            Wants::Schema(_) if self.faults.prose => Said::Text(self.prose(topics, "")),
+            Wants::Schema(schema) => Said::Text(self.mangled(Maker::new(schema, topics, dice).make().to_string())),
             Wants::Object => {
                 let text = self.prose(topics, "");
                 Said::Text(json!({"topic": topics.main(), "answer": text}).to_string())
@@ -286,6 +287,17 @@ impl Author<'_> {
         let content = text_of(&result["content"]);
         let short: String = content.trim().chars().take(QUOTED).collect();
         format!("According to {name}, the result is: {short}{}", if short.ends_with(['.', '!', '?']) { "" } else { "." })
+    }
+
+    /// JSON as models break it.
+    fn mangled(&self, text: String) -> String {
+        if self.faults.fenced {
+            format!("Sure! Here is what you asked for:\n```json\n{text}\n```\nLet me know if you need anything else.")
+        } else if self.faults.halved {
+            text.chars().take(text.chars().count() / 2).collect()
+        } else {
+            text
+        }
     }
 
     fn prose(&mut self, topics: &Topics, prompt: &str) -> String {
