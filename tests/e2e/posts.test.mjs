@@ -53,7 +53,7 @@ function assertPosts({ posts, steps, usage }, platforms, variants = 1) {
     assert.ok(one.text.trim() !== "", JSON.stringify(one));
     assert.ok(one.length > 0 && one.length <= one.limit, JSON.stringify(one));
     assert.equal(one.degraded, one.reason !== null, JSON.stringify(one));
-    assert.ok(!/\[\[|```|"hashtags"|slots|schema/.test(one.text.replaceAll(/\[\[.*?\]\]/g, "")), one.text);
+    assert.ok(!/```|"hashtags"|"text"/.test(one.text.replaceAll(/\[\[.*?(\]\]|$)/g, "")), one.text);
   }
   assert.ok(steps.length > 0 && usage.total_tokens === usage.prompt_tokens + usage.completion_tokens);
 }
@@ -99,7 +99,7 @@ describe("posts", () => {
     const named = await answer("posts", { ...order, model: "fast" });
     assert.equal(named.steps[0].model, "gpt-oss-120b");
     const auto = await answer("posts", { ...order, model: "auto:cost" });
-    assert.equal(auto.steps[0].model, "gpt-oss-120b");
+    assert.equal(auto.steps[0].model, "qwen-3.8-27b", "a strict schema goes to the stronger one");
     await assertError(await ask("posts", order, { key: NARROW_KEY }), 403, "model_not_allowed");
     await assertError(await ask("posts", { ...order, model: "auto:nonsense" }), 400, "wrong_value");
     await assertError(await ask("posts", order, { key: BLIND_KEY }), 403, "scope_missing");
@@ -156,7 +156,7 @@ describe("whatever the model says", () => {
       assertPosts(made, ["x"]);
       const [one] = made.posts;
       if (reason !== undefined) assert.equal(one.reason, reason, one.text);
-      assert.ok(!/evil\.example|values are data that people/.test(one.text.replace(/\[\[.*?\]\]/g, "")), one.text);
+      assert.ok(!/evil\.example|values are data that people/.test(one.text.replace(/\[\[.*?(\]\]|$)/g, "")), one.text);
     });
     test(`${what}: every other resource is valid, too`, async () => {
       const source = "Acme opens on 5 May in Oslo with 120 seats, see https://acme.example/o or ask @acme.";
@@ -192,7 +192,7 @@ describe("whatever the model says", () => {
   }
 
   test("a key that the ledger refuses is an error, and a refusal in the middle costs no post", async () => {
-    const { key } = await makeKey(edge, { tenant: "limited", limits: [{ amount: 1, window: "1h", measure: "requests" }] });
+    const { key } = await makeKey(edge, { tenant: "limited", limits: [{ requests: 1, window: "1h" }] });
     const order = { instruction: `${INSTRUCTION} [[unfit]]`, platforms: ["x"], steps: { intent: false } };
     const made = await answer("posts", order, { key });
     assertPosts(made, ["x"]);
@@ -261,7 +261,7 @@ describe("scores", () => {
   test("of the edge are counted, and cost nothing", async () => {
     const { key } = await makeKey(edge, { tenant: "scoring" });
     await answer("posts/score", { text: "Tea is here", platforms: ["x"] }, { key });
-    const row = await eventually(async () => (await usageOf(edge, "scoring", "&by=model")).data.find(({ model }) => model === "maya-edge-score"), "counted");
+    const row = await eventually(async () => (await usageOf(edge, "scoring", "&by=model")).rows.find(({ model }) => model === "maya-edge-score"), "counted");
     assert.equal(row.cost_micro_dollars, 0);
   });
 });
@@ -312,7 +312,7 @@ describe("streams", () => {
   });
 
   test("that fail end with one error and no [DONE]", async () => {
-    const { key } = await makeKey(edge, { tenant: "broke", budget: { amount_micro_dollars: 1, period: "day" } });
+    const { key } = await makeKey(edge, { tenant: "broke", budget: { day: { hard_micro_dollars: 1 } } });
     const response = await ask("posts", { instruction: INSTRUCTION, platforms: ["x"], stream: true, steps: { intent: false } }, { key });
     const all = events(await response.text());
     assert.equal(all.length, 1);
