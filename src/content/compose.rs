@@ -13,6 +13,9 @@ use super::tracking::{Tracking, tracked};
 /// What stands where nothing is left of a text.
 const NOTHING: &str = "…";
 
+/// The longest hashtag that is taken from a model, in characters.
+const LONGEST_OFFERED: usize = 40;
+
 /// What a post gets beside its text.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Frame<'a> {
@@ -166,7 +169,10 @@ fn tags(rules: &Rules, body: &str, suggested: &[String], frame: Frame<'_>) -> (V
     };
     let most = rules.hashtags.unwrap_or(usize::MAX);
     let required = take(frame.hashtags, most);
-    let offered = take(suggested, most.min(usual_hashtags(rules.platform)));
+    // A model that gives a sentence means none.
+    let words: Vec<String> =
+        suggested.iter().filter(|word| word.split_whitespace().count() <= 3 && word.chars().count() <= LONGEST_OFFERED).cloned().collect();
+    let offered = take(&words, most.min(usual_hashtags(rules.platform)));
     (required, offered)
 }
 

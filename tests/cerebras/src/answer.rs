@@ -138,7 +138,7 @@ struct Author<'a> {
 impl Author<'_> {
     /// A choice of a chat.
     fn chat(mut self, budget: usize, usage: &mut Usage) -> Choice {
-        let topics = Topics::of(&self.prompt);
+        let topics = Topics::of(&spoken(&self.prompt));
         let mut choice = Choice::default();
         let mut left = budget;
         let mut cut = false;
@@ -313,6 +313,23 @@ impl Author<'_> {
         }
         text
     }
+}
+
+/// What is said in a prompt: of one that is JSON, its texts that have spaces in them.
+fn spoken(prompt: &str) -> Cow<'_, str> {
+    fn texts(value: &Value, found: &mut Vec<String>) {
+        match value {
+            Value::String(text) if text.trim().contains(' ') => found.push(text.clone()),
+            Value::Array(items) => items.iter().for_each(|item| texts(item, found)),
+            Value::Object(fields) => fields.values().for_each(|field| texts(field, found)),
+            _ => {}
+        }
+    }
+    let first = serde_json::Deserializer::from_str(prompt).into_iter::<Value>().next();
+    let Some(Ok(value @ Value::Object(_))) = first else { return Cow::Borrowed(prompt) };
+    let mut found = Vec::new();
+    texts(&value, &mut found);
+    if found.is_empty() { Cow::Borrowed(prompt) } else { Cow::Owned(found.join(". ")) }
 }
 
 /// The predicted text with another ending, as an edit would have it.
