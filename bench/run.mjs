@@ -5,6 +5,7 @@ import { parseArgs } from "node:util";
 import { build as buildWorker } from "../scripts/build.mjs";
 import { ensure, main, root, run, SetupError } from "../scripts/toolchain.mjs";
 import { contenders } from "./contenders.mjs";
+import { content } from "./content.mjs";
 import { instructions } from "./instructions.mjs";
 import { latency, paced } from "./latency.mjs";
 import { programs, startOrigin } from "./load.mjs";
@@ -14,7 +15,7 @@ import { hits, misses, streams } from "./throughput.mjs";
 import { understanding } from "./understanding.mjs";
 import { serve } from "./workerd.mjs";
 
-const sections = { miss: [misses], stream: [streams, paced], hit: [hits], latency: [latency], edge: [understanding], start: [startup], instructions: [instructions] };
+const sections = { miss: [misses], stream: [streams, paced], hit: [hits], latency: [latency], edge: [understanding], content: [content], start: [startup], instructions: [instructions] };
 
 function options() {
   const { values } = parseArgs({

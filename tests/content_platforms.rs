@@ -296,3 +296,13 @@ proptest! {
         }
     }
 }
+
+proptest! {
+    #[test]
+    fn composition_is_unicodes_normalisation_form_c(
+        text in "[\\PC]{0,20}|[aeoAu\u{308}\u{301}\u{304}\u{323}\u{327}\u{31b}\u{1100}-\u{1112}\u{1161}-\u{1175}\u{11a8}-\u{11c2}\u{ac00}\u{3099}\u{304b}\u{0344}\u{212b}]{0,12}"
+    ) {
+        use unicode_normalization::UnicodeNormalization;
+        prop_assert_eq!(maya_edge::content::composed::composed(&text).into_owned(), text.nfc().collect::<String>());
+    }
+}

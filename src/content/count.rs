@@ -1,8 +1,8 @@
 //! How long a text is, as a platform counts.
 
-use unicode_normalization::{UnicodeNormalization, is_nfc_quick};
 use unicode_segmentation::UnicodeSegmentation;
 
+use super::composed::composed;
 use super::emoji;
 use super::entities::{Entity, Kind, entities, is_certain};
 use super::gsm;
@@ -95,11 +95,7 @@ fn weighted(text: &str) -> usize {
     if text.is_ascii() {
         return text.len();
     }
-    let composed: std::borrow::Cow<'_, str> = match is_nfc_quick(text.chars()) {
-        unicode_normalization::IsNormalized::Yes => text.into(),
-        _ => text.nfc().collect::<String>().into(),
-    };
-    emoji::split(&composed).fold(0, |sum, (emoji, part)| {
+    emoji::split(&composed(text)).fold(0, |sum, (emoji, part)| {
         let weight = if emoji { 2 } else { part.chars().map(weight).sum() };
         sum.saturating_add(weight)
     })

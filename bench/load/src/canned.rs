@@ -8,6 +8,8 @@ const ID: &str = "chatcmpl-5b1e0a5c-42f7-4a6b-8d0e-9f3f6c1d7a21";
 /// What a request asks of the origin; everything but `stream` by words in the prompt.
 pub struct Wish {
     pub stream: bool,
+    /// The schema `posts`: JSON of two posts.
+    pub posts: bool,
     /// `delay-ms-N`: wait before the answer.
     pub delay: Duration,
     /// `pace-ms-N`: wait between two events.
@@ -18,6 +20,7 @@ impl Wish {
     pub fn read(body: &[u8]) -> Self {
         Self {
             stream: find(body, br#""stream":true"#).is_some() || find(body, br#""stream": true"#).is_some(),
+            posts: find(body, br#""name":"posts","strict":true"#).is_some(),
             delay: milliseconds(body, b"delay-ms-"),
             pace: milliseconds(body, b"pace-ms-"),
         }
@@ -40,6 +43,7 @@ fn milliseconds(body: &[u8], word: &[u8]) -> Duration {
 /// The answers, as bytes ready to send.
 pub struct Canned {
     pub answer: Vec<u8>,
+    pub posts: Vec<u8>,
     pub stream_head: Vec<u8>,
     /// One HTTP chunk each; the last one carries `[DONE]` and the end of the body.
     pub events: Vec<Vec<u8>>,
@@ -47,14 +51,22 @@ pub struct Canned {
 
 impl Canned {
     pub fn new() -> Self {
-        let mut answer = head("application/json");
-        answer.extend(chunk(answer_body().as_bytes()));
-        answer.extend_from_slice(b"0\r\n\r\n");
+        let whole = |body: String| {
+            let mut answer = head("application/json");
+            answer.extend(chunk(body.as_bytes()));
+            answer.extend_from_slice(b"0\r\n\r\n");
+            answer
+        };
         let mut events: Vec<Vec<u8>> = stream_events().iter().map(|event| chunk(format!("data: {event}\n\n").as_bytes())).collect();
         if let Some(last) = events.last_mut() {
             last.extend_from_slice(b"0\r\n\r\n");
         }
-        Self { answer, stream_head: head("text/event-stream; charset=utf-8"), events }
+        Self {
+            answer: whole(answer_body(CONTENT)),
+            posts: whole(answer_body(POSTS)),
+            stream_head: head("text/event-stream; charset=utf-8"),
+            events,
+        }
     }
 }
 
@@ -101,9 +113,13 @@ fn chunk(bytes: &[u8]) -> Vec<u8> {
 const USAGE: &str = r#""usage":{"total_tokens":297,"completion_tokens":61,"completion_tokens_details":{"accepted_prediction_tokens":0,"rejected_prediction_tokens":0,"reasoning_tokens":0},"prompt_tokens":236,"prompt_tokens_details":{"cached_tokens":128}},"time_info":{"queue_time":0.000112,"prompt_time":0.00231,"completion_time":0.02712,"total_time":0.03102,"created":1790000000.1234}"#;
 const SHARED: &str = r#""created":1790000000,"model":"gpt-oss-120b","system_fingerprint":"fp_0a1b2c3d4e5f60718293""#;
 
-fn answer_body() -> String {
+const CONTENT: &str = "Short posts work best when the first line says the one thing that a reader would repeat to a friend.";
+/// As it stands within a string.
+const POSTS: &str = r##"{\"x_1\":{\"text\":\"The cardamom buns come out of the oven at seven tomorrow, and by nine they are gone. Come early, and tell us what you would like to see on the shelf next.\",\"hashtags\":[\"#bakery\",\"#oslo\"]},\"linkedin_1\":{\"text\":\"At seven the oven opens, at nine the tray is empty.\\n\\nOur cardamom buns are made of butter, flour and a lot of patience, and most of them are eaten before the shop has had its first quiet minute. In today's fast-paced world that is a testament to early mornings. What would you like to see on the shelf next?\",\"hashtags\":[\"#bakery\"]}}"##;
+
+fn answer_body(content: &str) -> String {
     format!(
-        r#"{{"id":"{ID}","choices":[{{"finish_reason":"stop","index":0,"message":{{"content":"Short posts work best when the first line says the one thing that a reader would repeat to a friend.","role":"assistant"}}}}],{SHARED},"object":"chat.completion",{USAGE}}}"#
+        r#"{{"id":"{ID}","choices":[{{"finish_reason":"stop","index":0,"message":{{"content":"{content}","role":"assistant"}}}}],{SHARED},"object":"chat.completion",{USAGE}}}"#
     )
 }
 
@@ -134,7 +150,7 @@ mod tests {
 
     #[test]
     fn sizes_are_those_of_the_recordings() {
-        assert!((600..=800).contains(&answer_body().len()), "{}", answer_body().len());
+        assert!((600..=800).contains(&answer_body(CONTENT).len()), "{}", answer_body(CONTENT).len());
         assert_eq!(Canned::new().events.len(), 53);
     }
 }

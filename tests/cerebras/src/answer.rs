@@ -138,7 +138,7 @@ struct Author<'a> {
 impl Author<'_> {
     /// A choice of a chat.
     fn chat(mut self, budget: usize, usage: &mut Usage) -> Choice {
-        let topics = Topics::of(&self.prompt);
+        let topics = Topics::of(&spoken(&self.prompt));
         let mut choice = Choice::default();
         let mut left = budget;
         let mut cut = false;
@@ -262,7 +262,8 @@ impl Author<'_> {
         let dice = Dice::new(self.dice.roll());
         match self.ask.wants {
             Wants::Schema(_) if self.faults.unfit => Said::Text(json!({"unfit": true}).to_string()),
-            Wants::Schema(schema) => Said::Text(Maker::new(schema, topics, dice).make().to_string()),
+            Wants::Schema(_) if self.faults.prose => Said::Text(self.prose(topics, "")),
+            Wants::Schema(schema) => Said::Text(self.mangled(Maker::new(schema, topics, dice).make().to_string())),
             Wants::Object => {
                 let text = self.prose(topics, "");
                 Said::Text(json!({"topic": topics.main(), "answer": text}).to_string())
@@ -288,6 +289,17 @@ impl Author<'_> {
         format!("According to {name}, the result is: {short}{}", if short.ends_with(['.', '!', '?']) { "" } else { "." })
     }
 
+    /// JSON as models break it.
+    fn mangled(&self, text: String) -> String {
+        if self.faults.fenced {
+            format!("Sure! Here is what you asked for:\n```json\n{text}\n```\nLet me know if you need anything else.")
+        } else if self.faults.halved {
+            text.chars().take(text.chars().count() / 2).collect()
+        } else {
+            text
+        }
+    }
+
     fn prose(&mut self, topics: &Topics, prompt: &str) -> String {
         // With a number of chunks asked for, every chunk is to have a word.
         let exact = self.faults.words.or(self.faults.chunks.map(|chunks| chunks.max(8))).map(|words| words.min(MOST_WORDS));
@@ -301,6 +313,23 @@ impl Author<'_> {
         }
         text
     }
+}
+
+/// What is said in a prompt: of one that is JSON, its texts that have spaces in them.
+fn spoken(prompt: &str) -> Cow<'_, str> {
+    fn texts(value: &Value, found: &mut Vec<String>) {
+        match value {
+            Value::String(text) if text.trim().contains(' ') => found.push(text.clone()),
+            Value::Array(items) => items.iter().for_each(|item| texts(item, found)),
+            Value::Object(fields) => fields.values().for_each(|field| texts(field, found)),
+            _ => {}
+        }
+    }
+    let first = serde_json::Deserializer::from_str(prompt).into_iter::<Value>().next();
+    let Some(Ok(value @ Value::Object(_))) = first else { return Cow::Borrowed(prompt) };
+    let mut found = Vec::new();
+    texts(&value, &mut found);
+    if found.is_empty() { Cow::Borrowed(prompt) } else { Cow::Owned(found.join(". ")) }
 }
 
 /// The predicted text with another ending, as an edit would have it.

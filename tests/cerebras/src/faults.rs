@@ -12,7 +12,8 @@
 //! What is said: `echo` for the prompt itself (in the arguments of a tool and in JSON, too), `hex=…` for the text that these digits are in
 //! UTF-8, so that a model can say what nobody has sent; `words=N`, `chunks=N`, `finish=REASON`, `no-finish`, `refusal`, `empty`,
 //! `garbage`, `unicode`, `usage-chunk`, `parallel` for two tool calls at once, and `unfit` for JSON that does not fit the schema that was
-//! asked for; `unfit=NAME` only the first time that NAME is heard.
+//! asked for; `unfit=NAME` only the first time that NAME is heard. Of JSON that was asked for: `fenced` within a fence and talk around it,
+//! `halved` only its first half, `prose` a text in its place.
 
 /// What happens instead of an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -108,6 +109,12 @@ pub struct Faults {
     pub unfit: bool,
     /// The same, the first time that this name is heard.
     pub unfit_once: Option<String>,
+    /// JSON within a fence, and talk around it.
+    pub fenced: bool,
+    /// Half of the JSON.
+    pub halved: bool,
+    /// Prose in place of JSON.
+    pub prose: bool,
     /// Two tool calls at once.
     pub parallel: bool,
     /// The prompt as the answer.
@@ -188,6 +195,9 @@ impl Faults {
             "unicode" => self.unicode = true,
             "unfit" if value.is_some() => self.unfit_once = value.map(str::to_owned),
             "unfit" => self.unfit = true,
+            "fenced" => self.fenced = true,
+            "halved" => self.halved = true,
+            "prose" => self.prose = true,
             "parallel" => self.parallel = true,
             "echo" => self.echo = true,
             "hex" => self.said = Some(spelled(value.ok_or(())?).ok_or(())?),
@@ -271,7 +281,7 @@ mod tests {
     fn the_whole_vocabulary_is_known() {
         let words = "latency=1, first-byte=1, chunk=1, chunks=1, words=1, cut-before, cut-headers, cut=1, close=1, half=1, \
             half-bytes=1, error=1, flat-error=1, hang, hang=1, status=500, rate-requests, rate-tokens, rate-queue, \
-            retry-after=2, once=500, once=cut-before, once=cut-headers, times=2, garbage, unfit, unfit=a, no-finish, finish=length, refusal, \
+            retry-after=2, once=500, once=cut-before, once=cut-headers, times=2, garbage, unfit, unfit=a, fenced, halved, prose, no-finish, finish=length, refusal, \
             empty, usage-chunk, unicode, parallel, echo, hex=c3a9, cookie, status-model=a:b:500, latency-model=a:b:5";
         let mut faults = Faults::default();
         assert_eq!(faults.read_header(words), Ok(()));

@@ -253,6 +253,10 @@ impl<'a> Maker<'a> {
             "green".to_owned()
         } else if has(&["query", "search", "topic", "subject", "title"]) {
             self.topics.main().to_owned()
+        } else if has(&["caption", "post"]) || name == "text" {
+            format!("{}.", self.sentence(14))
+        } else if name == "hashtags" {
+            self.topics.main().to_owned()
         } else if name == "id" || name.ends_with("_id") {
             format!("{:08x}", self.dice.roll() >> 32)
         } else {

@@ -90,7 +90,7 @@ impl Origin {
         let mut due = Instant::now() + wish.delay;
         wait_until(due);
         if !wish.stream {
-            return wire.send(&self.canned.answer);
+            return wire.send(if wish.posts { &self.canned.posts } else { &self.canned.answer });
         }
         wire.send(&self.canned.stream_head)?;
         for event in &self.canned.events {
