@@ -83,7 +83,7 @@ describe("the page where a post is composed", { skip }, () => {
     // A family is one emoji of seven code points; the link counts 23 on X.
     await page.fill("#text", "👨‍👩‍👧‍👦 https://example.com/a/long/way/to/somewhere/else");
     await comes(count("x"), "26 / 280");
-    await comes(count("bluesky"), "52 / 300");
+    await comes(count("bluesky"), "50 / 300");
   });
 
   test("tells what is too long, and shows what fits", async () => {
