@@ -9,6 +9,7 @@ pub mod export;
 pub mod facts;
 pub mod fit;
 pub mod gsm;
+pub mod patterns;
 pub mod platform;
 pub mod sentences;
 pub mod speech;
