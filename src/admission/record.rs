@@ -48,12 +48,26 @@ pub enum Scope {
     Edge,
     /// Changing the tenant's own intents.
     Intents,
+    /// Posts: writing, adapting, scoring and previewing them.
+    Content,
+    /// The tenant's brands.
+    Brands,
 }
 
 impl Scope {
     /// All of them: what a key may do unless its record says otherwise.
-    pub const ALL: [Self; 8] =
-        [Self::Completions, Self::Models, Self::Tokens, Self::Usage, Self::Audit, Self::Users, Self::Edge, Self::Intents];
+    pub const ALL: [Self; 10] = [
+        Self::Completions,
+        Self::Models,
+        Self::Tokens,
+        Self::Usage,
+        Self::Audit,
+        Self::Users,
+        Self::Edge,
+        Self::Intents,
+        Self::Content,
+        Self::Brands,
+    ];
 
     /// Its name in records and tokens.
     pub fn name(self) -> &'static str {
@@ -66,6 +80,8 @@ impl Scope {
             Self::Users => "users",
             Self::Edge => "edge",
             Self::Intents => "intents",
+            Self::Content => "content",
+            Self::Brands => "brands",
         }
     }
 }

@@ -1,6 +1,6 @@
 //! A tenant's guardrails on the way of a completion: what is refused, what of an answer the caller sees, and what the audit hears.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::Gateway;
 use crate::admission::Caller;
@@ -15,7 +15,7 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::ledger::message::{Event, Note};
 use crate::protocol::headers::Lines;
-use crate::protocol::request::CompletionRequest;
+use crate::protocol::request::{CompletionRequest, Endpoint};
 
 /// A call under guardrails, and who hears of it.
 pub struct Guarding<'g> {
@@ -39,7 +39,46 @@ pub fn prompt<'g>(
     Ok((Some(guarding), body))
 }
 
+/// The guardrails of questions of the gateway's own that carry a caller's texts; none for a tenant without any.
+pub fn of_inquiries<'g>(gateway: &'g Gateway, caller: &'g Caller) -> Option<Guarding<'g>> {
+    let guard = caller.tenant.guard.as_ref()?;
+    Some(Guarding { gateway, caller, guarded: Guarded::new(guard, caller.token.is_none()) })
+}
+
 impl<'g> Guarding<'g> {
+    /// The parts of an inquiry as they may leave: judged as what a user says, whoever wrote what is in them.
+    ///
+    /// # Errors
+    /// 400 when a guardrail refuses them.
+    pub fn parts(&mut self, parts: Vec<String>) -> Result<Vec<String>, Error> {
+        let content: Vec<Value> = parts.iter().map(|part| json!({"type": "text", "text": part})).collect();
+        let body = json!({
+            "model": "inquiry",
+            "messages": [{"role": "user", "content": content}],
+            "response_format": {"type": "json_object"},
+        });
+        let body = body.to_string();
+        let request = CompletionRequest::read(body.as_bytes(), Endpoint::Chat)?;
+        let Some(changed) = self.guarded.prompt(&request).inspect_err(|_| self.post(At::Prompt))? else { return Ok(parts) };
+        let changed: Value = serde_json::from_slice(&changed).unwrap_or_default();
+        let content = changed.pointer("/messages/0/content").and_then(Value::as_array);
+        let texts = content.into_iter().flatten().filter_map(|part| part.get("text").and_then(Value::as_str).map(str::to_owned));
+        Ok(texts.collect())
+    }
+
+    /// What a model has answered to an inquiry, as the caller may see it.
+    ///
+    /// # Errors
+    /// 403 when a guardrail withholds it.
+    pub fn said(&mut self, answer: Value) -> Result<Value, Error> {
+        let text = answer.as_str().map_or_else(|| answer.to_string(), str::to_owned);
+        let body = json!({"choices": [{"message": {"content": text}}]}).to_string();
+        let Some(changed) = self.answer(body.as_bytes())? else { return Ok(answer) };
+        let changed: Value = serde_json::from_slice(&changed).unwrap_or_default();
+        let text = changed.pointer("/choices/0/message/content").and_then(Value::as_str).unwrap_or_default();
+        Ok(serde_json::from_str(text).unwrap_or_else(|_| text.into()))
+    }
+
     /// Has a model judge what is sent, if the policy wants it.
     ///
     /// # Errors

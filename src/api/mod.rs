@@ -2,6 +2,7 @@
 
 mod administration;
 pub mod audit;
+pub mod brands;
 pub mod completions;
 mod documents;
 pub mod embeddings;
@@ -10,6 +11,8 @@ pub mod health;
 pub mod intents;
 pub mod keys;
 pub mod models;
+mod posting;
+pub mod posts;
 pub mod proofs;
 pub mod query;
 pub mod route;
@@ -71,6 +74,9 @@ async fn dispatch(gateway: &Gateway, call: &Call) -> Result<Answered, Error> {
         Resource::Understanding(subject) => understanding::answer(gateway, call, subject, route.tenant).await,
         Resource::Embeddings => embeddings::answer(gateway, call, route.tenant).await,
         Resource::Proofs => proofs::answer(gateway, call).await,
+        Resource::Posts(task) => posts::answer(gateway, call, task, route.tenant).await,
+        Resource::Brands => brands::list(gateway, call, query, route.tenant).await,
+        Resource::Brand(segment) => brands::answer(gateway, call, method, &segment, query, route.tenant).await,
     }
 }
 

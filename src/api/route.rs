@@ -1,6 +1,7 @@
 //! Which resource a path means. SDKs differ in whether a base URL holds `/v1`, and people mix them up, so `/v1/…`, `/v1/v1/…` and
 //! the bare path mean the same, alone or behind a tenant's prefix `/t/{tenant}`.
 
+use crate::content::order::Task;
 use crate::protocol::request::Endpoint;
 use crate::understanding::Subject;
 
@@ -49,6 +50,12 @@ pub enum Resource {
     Embeddings,
     /// The public keys that proofs of erasure are checked with.
     Proofs,
+    /// Posts, and what can be done with texts for them.
+    Posts(Task),
+    /// The tenant's brands.
+    Brands,
+    /// One of the tenant's brands.
+    Brand(String),
 }
 
 /// Which keys are meant.
@@ -100,9 +107,10 @@ impl Resource {
             | Self::Tokens
             | Self::Keys(KeyTarget::Rotation(_))
             | Self::Understanding(_)
-            | Self::Embeddings => "POST, OPTIONS",
+            | Self::Embeddings
+            | Self::Posts(_) => "POST, OPTIONS",
             Self::Intents => "GET, HEAD, POST, OPTIONS",
-            Self::Intent(_) => "GET, HEAD, PUT, DELETE, OPTIONS",
+            Self::Intent(_) | Self::Brand(_) => "GET, HEAD, PUT, DELETE, OPTIONS",
             Self::Keys(KeyTarget::All) => "GET, HEAD, POST, OPTIONS",
             Self::Keys(KeyTarget::One(_)) => "GET, HEAD, PATCH, DELETE, OPTIONS",
             Self::Tenants(TenantTarget::One(_)) => "GET, HEAD, PATCH, OPTIONS",
@@ -147,7 +155,16 @@ impl<'p> Route<'p> {
             "/measures" => Some(Resource::Understanding(Subject::Measures)),
             "/moderations" => Some(Resource::Understanding(Subject::Moderations)),
             "/embeddings" => Some(Resource::Embeddings),
-            _ => models(rest).or_else(|| user(rest)).or_else(|| intent(rest)),
+            "/posts" => Some(Resource::Posts(Task::Posts)),
+            "/posts/adapt" => Some(Resource::Posts(Task::Adapt)),
+            "/posts/humanize" => Some(Resource::Posts(Task::Humanize)),
+            "/posts/score" => Some(Resource::Posts(Task::Score)),
+            "/posts/preview" => Some(Resource::Posts(Task::Preview)),
+            "/brands" => Some(Resource::Brands),
+            _ => models(rest)
+                .or_else(|| user(rest))
+                .or_else(|| one_of("/intents/", rest).map(Resource::Intent))
+                .or_else(|| one_of("/brands/", rest).map(Resource::Brand)),
         };
         Self { tenant, resource }
     }
@@ -178,9 +195,9 @@ fn user(path: &str) -> Option<Resource> {
     (!segment.is_empty() && !segment.contains('/')).then(|| Resource::User { segment: segment.to_owned(), export })
 }
 
-fn intent(path: &str) -> Option<Resource> {
-    let segment = path.strip_prefix("/intents/")?;
-    (!segment.is_empty() && !segment.contains('/')).then(|| Resource::Intent(segment.to_owned()))
+/// The last segment of a path behind a prefix.
+fn one_of(prefix: &str, path: &str) -> Option<String> {
+    path.strip_prefix(prefix).filter(|segment| !segment.is_empty() && !segment.contains('/')).map(str::to_owned)
 }
 
 fn models(path: &str) -> Option<Resource> {

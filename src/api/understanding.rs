@@ -177,7 +177,7 @@ fn shaped(call: &Call, asked: &Asked, verdicts: &[Verdict], prompt_tokens: u64, 
 ///
 /// # Errors
 /// 503 when KV cannot be read, and this isolate has never read them: without them the answer may be another.
-async fn own_intents(gateway: &Gateway, call: &Call, caller: &Caller) -> Result<Rc<Own>, Error> {
+pub(super) async fn own_intents(gateway: &Gateway, call: &Call, caller: &Caller) -> Result<Rc<Own>, Error> {
     let (tenant, now_ms) = (caller.tenant_name(), call.head.now_ms);
     let Some(sealing) = caller.sealing().filter(|_| gateway.binds.keys) else { return Ok(Rc::default()) };
     if let Some(own) = gateway.own_intents.fresh(tenant, now_ms) {

@@ -409,6 +409,29 @@ export class Call {
     this.known = true;
   }
 
+  /** Answers with a stream that `write` fills. */
+  open(status, headers) {
+    const { readable, writable } = new IdentityTransformStream();
+    this.writable = writable;
+    this.answer(new Response(readable, { status, headers: { ...towardsCaller, ...record(headers) } }));
+    // What is kept at work after the answer is not ended with its caller.
+    this.known = true;
+  }
+
+  /** Gives the caller some bytes: "given", or "gone" when nobody takes them any more. */
+  async write(slot, bytes) {
+    let said = "given";
+    try {
+      const writer = this.writable.getWriter();
+      const written = writer.write(bytes);
+      writer.releaseLock();
+      await written;
+    } catch {
+      said = "gone";
+    }
+    this.resume(slot, said, NOTHING);
+  }
+
   /** Gives the caller some bytes, if there are any, and brings the next that come from upstream: "more" or "end". */
   async chunk(slot, given) {
     let ending = ARRIVED;

@@ -68,6 +68,10 @@ extern "C" {
     #[wasm_bindgen(method)]
     fn begin(this: &JsCall, status: u16, headers: &str);
     #[wasm_bindgen(method)]
+    fn open(this: &JsCall, status: u16, headers: &str);
+    #[wasm_bindgen(method)]
+    fn write(this: &JsCall, slot: u32, bytes: Vec<u8>);
+    #[wasm_bindgen(method)]
     fn chunk(this: &JsCall, slot: u32, given: Option<Vec<u8>>);
     #[wasm_bindgen(method)]
     fn abandon(this: &JsCall);
@@ -222,6 +226,18 @@ impl Call {
     pub fn begin(&self, status: u16, headers: &Lines) -> Answered {
         self.js.begin(status, headers.text());
         Answered(())
+    }
+
+    /// Answers with a stream of the gateway's own, whose bytes [`Self::write`] gives. It stays open until [`Self::end`].
+    pub fn open_stream(&self, status: u16, headers: &Lines) -> Answered {
+        self.js.open(status, headers.text());
+        Answered(())
+    }
+
+    /// Gives the caller some bytes, and tells whether it is still there to take them.
+    pub async fn write(&self, bytes: Vec<u8>) -> bool {
+        self.js.write(self.inbox.slot(), bytes);
+        self.inbox.next().await.text == "given"
     }
 
     /// Gives the caller some bytes, if there are any, and waits for the next of the stream of the last attempt.

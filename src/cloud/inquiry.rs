@@ -8,6 +8,9 @@ use crate::error::Error;
 use crate::protocol::answer::{Quality, judged};
 use crate::protocol::usage::Usage;
 
+/// How much answers in prose vary.
+const PROSE_TEMPERATURE: f64 = 0.7;
+
 /// What is asked. Texts of callers are data: they belong in `parts`, as JSON, and never in `system`.
 #[derive(Clone, Debug, Default)]
 pub struct Inquiry {
@@ -30,6 +33,9 @@ pub struct Inquiry {
     pub kept: bool,
     /// How long one asking may take, in ms.
     pub within_ms: u32,
+    /// Whether prose is wanted: the answer may vary from one asking to the next, and its asker mends what is broken. So it comes as it is: as
+    /// JSON, as a text where it is none, as null where there is nothing.
+    pub prose: bool,
 }
 
 /// What came of an inquiry.
@@ -78,7 +84,7 @@ impl Inquiry {
             "messages": [{"role": "system", "content": self.system}, {"role": "user", "content": parts}],
             "response_format": {"type": "json_schema", "json_schema": {"name": self.name, "strict": true, "schema": self.schema}},
             "max_completion_tokens": self.max_tokens,
-            "temperature": 0,
+            "temperature": if self.prose { PROSE_TEMPERATURE } else { 0.0 },
         });
         // What is asked is short work. A model that does not reason refuses the field.
         let reasons = model.row.is_some_and(|row| row.capabilities.contains(&Capability::Reasoning));
@@ -93,6 +99,7 @@ impl Inquiry {
         let (quality, usage) = judged(body);
         let content = match quality {
             Quality::Unreadable => Err(Unfit::Unreadable),
+            _ if self.prose => Ok(as_it_is(body)),
             Quality::Passing => Err(Unfit::Incomplete),
             Quality::Keepable => self.content(body),
         };
@@ -105,6 +112,15 @@ impl Inquiry {
         let text = answer.pointer("/choices/0/message/content").and_then(Value::as_str).ok_or(Unfit::Incomplete)?;
         let content: Value = serde_json::from_str(text).map_err(|_| Unfit::Wrong("it is not JSON".to_owned()))?;
         fit::fault(&self.schema, &content).map_or(Ok(content), |fault| Err(Unfit::Wrong(fault)))
+    }
+}
+
+/// What an answer says, whatever that is.
+fn as_it_is(body: &[u8]) -> Value {
+    let answer: Value = serde_json::from_slice(body).unwrap_or_default();
+    match answer.pointer("/choices/0/message/content").and_then(Value::as_str) {
+        Some(text) => serde_json::from_str(text).unwrap_or_else(|_| text.into()),
+        None => Value::Null,
     }
 }
 

@@ -70,6 +70,7 @@ pub fn inquiry(subject: Subject, own: &Own, texts: &[&str], user: Option<String>
         user,
         kept,
         within_ms: WITHIN_MS,
+        prose: false,
     }
 }
 

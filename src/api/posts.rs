@@ -1,0 +1,80 @@
+//! `/v1/posts` and what stands below it: the door, and the answer, whole or as a stream of progress with the answer at its end. `posting.rs`
+//! does the work.
+
+use serde_json::json;
+
+use super::administration::Ledger;
+use super::posting::{Desk, event};
+use super::understanding::{Door, read_body};
+use super::{add_common, brands};
+use crate::Gateway;
+use crate::admission;
+use crate::admission::record::Scope;
+use crate::boundary::{Answered, Call};
+use crate::cloud::inquire::Asker;
+use crate::content::order::{Order, Task};
+use crate::error::Error;
+use crate::protocol::headers::Lines;
+use crate::telemetry::timing::Timing;
+use crate::understanding::{Mode, vectors};
+
+/// The name under which scores of the gateway's own are counted.
+const SCORE_MODEL: &str = "maya-edge-score";
+
+/// Answers an order.
+///
+/// # Errors
+/// Those of admission, of the body and of the brand; what the ledger or a guardrail refuses. What Cerebras does is none: what its answers are
+/// not good for is made by rule, and marked.
+pub async fn answer(gateway: &Gateway, call: &Call, task: Task, tenant: Option<&str>) -> Result<Answered, Error> {
+    let config = gateway.config()?;
+    let caller = admission::admit(gateway, call, Scope::Content, tenant).await?;
+    let door = Door { asker: Asker { gateway, config, call, caller: &caller }, body: read_body(call).await? };
+    let order = Order::read(task, &door.body)?;
+    let brand = match &order.brand {
+        Some(id) => {
+            let ledger = Ledger { call, who: caller.record.id.clone(), tenant: caller.tenant_name().to_owned(), region: caller.region() };
+            Some(brands::of_tenant(&ledger, id).await?)
+        }
+        None => None,
+    };
+    let mut desk = Desk::new(&door, &order, brand);
+    let mut lines = Lines::default();
+    if order.stream {
+        lines.add("content-type", "text/event-stream; charset=utf-8");
+        add_common(gateway, call, None, &mut lines);
+        let answered = call.open_stream(200, &lines);
+        let last = match desk.work().await {
+            Ok(answer) => {
+                let mut answer = answer;
+                if let Some(fields) = answer.as_object_mut() {
+                    fields.insert("type".to_owned(), json!("result"));
+                }
+                let mut last = event("result", &answer);
+                last.extend_from_slice(b"data: [DONE]\n\n");
+                last
+            }
+            // As every broken stream ends: with the error, and without `[DONE]`.
+            Err(error) => format!("data: {{{}}}\n\n", error.frame_members()).into_bytes(),
+        };
+        call.end(Some(last), false).await;
+        return Ok(answered);
+    }
+    let answer = desk.work().await?;
+    let body = answer.to_string().into_bytes();
+    if task == Task::Score && order.mode != Mode::Never {
+        door.note(SCORE_MODEL, order.user.as_deref(), order.stored, vectors::count([order.subject.as_str()]), &body);
+    }
+    lines.add("content-type", "application/json");
+    if let Some((elapsed_ms, model)) = desk.asked() {
+        let mut timing = Timing::default();
+        timing.upstream(elapsed_ms);
+        lines.add("server-timing", &timing.header());
+        lines.add("x-maya-model", model);
+    }
+    if let Some(guarding) = desk.guarding() {
+        guarding.say(&mut lines);
+    }
+    add_common(gateway, call, None, &mut lines);
+    Ok(call.respond(200, &lines, Some(body)))
+}

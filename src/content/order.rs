@@ -1,0 +1,368 @@
+//! What is asked of the content engine: the bodies of `/v1/posts` and what stands below it.
+
+use serde::Deserialize;
+
+use super::brand::{check_id, hashtag, is_language, is_link};
+use super::platform::{PLATFORMS, Platform};
+use crate::admission::reading;
+use crate::error::Error;
+use crate::protocol::json::Document;
+use crate::understanding::Mode;
+use crate::understanding::asked::end_user;
+
+/// The most posts of one order, platforms times variants: each is written, and a request has two minutes.
+pub const MOST_POSTS: usize = 60;
+/// The longest instruction, in characters.
+const LONGEST_INSTRUCTION: usize = 8000;
+/// The longest text, in bytes.
+const LONGEST_TEXT: usize = 32 * 1024;
+/// The longest description of an audience, in characters.
+const LONGEST_AUDIENCE: usize = 500;
+/// The most links and the most hashtags.
+const MOST_EXTRAS: usize = 10;
+
+/// What is to be done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Task {
+    /// Posts from an instruction.
+    Posts,
+    /// One text for several platforms.
+    Adapt,
+    /// A text in other words, of a tone and a brand.
+    Humanize,
+    /// How posts may do.
+    Score,
+    /// What platforms make of a text.
+    Preview,
+}
+
+impl Task {
+    /// The name, as the path has it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Posts => "posts",
+            Self::Adapt => "adapt",
+            Self::Humanize => "humanize",
+            Self::Score => "score",
+            Self::Preview => "preview",
+        }
+    }
+
+    /// The field that says what it is about.
+    pub const fn subject(self) -> &'static str {
+        match self {
+            Self::Posts => "instruction",
+            _ => "text",
+        }
+    }
+
+    /// The fields of its body.
+    const fn fields(self) -> &'static [&'static str] {
+        match self {
+            Self::Posts => &[
+                "instruction",
+                "platforms",
+                "variants",
+                "brand",
+                "tone",
+                "language",
+                "audience",
+                "links",
+                "hashtags",
+                "steps",
+                "thread",
+                "model",
+                "stream",
+                "user",
+                "store",
+            ],
+            Self::Adapt => &[
+                "text",
+                "platforms",
+                "brand",
+                "tone",
+                "language",
+                "audience",
+                "links",
+                "hashtags",
+                "steps",
+                "thread",
+                "model",
+                "stream",
+                "user",
+                "store",
+            ],
+            Self::Humanize => &["text", "brand", "tone", "language", "audience", "model", "stream", "user", "store"],
+            Self::Score => &["text", "platforms", "audience", "edge", "model", "stream", "user", "store"],
+            Self::Preview => &["text", "platforms", "brand", "hashtags", "links"],
+        }
+    }
+}
+
+/// How a text is to sound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tone {
+    /// Its name in requests.
+    pub name: &'static str,
+    /// What a model is told of it.
+    pub described: &'static str,
+}
+
+/// The tones.
+pub const TONES: [Tone; 12] = [
+    Tone { name: "friendly", described: "warm and open, as to somebody one likes" },
+    Tone { name: "professional", described: "competent and calm, without jargon" },
+    Tone { name: "casual", described: "relaxed, with contractions, as in a chat" },
+    Tone { name: "formal", described: "polite and complete, without contractions" },
+    Tone { name: "playful", described: "light, with a wink" },
+    Tone { name: "witty", described: "dry and clever, never at somebody's cost" },
+    Tone { name: "bold", described: "short, plain and sure" },
+    Tone { name: "inspiring", described: "encouraging, by something concrete" },
+    Tone { name: "informative", described: "facts first, nothing that sells" },
+    Tone { name: "empathetic", described: "understanding, from the reader's side" },
+    Tone { name: "urgent", described: "says what to do and by when, without alarm" },
+    Tone { name: "storytelling", described: "a small scene with somebody in it" },
+];
+
+/// Which steps are taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Steps {
+    /// Whether it is found out what is wanted.
+    pub intent: bool,
+    /// Whether wording that reads as a machine's is rewritten.
+    pub humanizing: bool,
+    /// Whether posts are scored.
+    pub score: bool,
+}
+
+impl Default for Steps {
+    fn default() -> Self {
+        Self { intent: true, humanizing: true, score: true }
+    }
+}
+
+/// An order, checked.
+#[derive(Clone, Debug)]
+pub struct Order {
+    /// What is to be done.
+    pub task: Task,
+    /// The instruction, or the text.
+    pub subject: String,
+    /// The platforms, each once, in the order in which they were named.
+    pub platforms: Vec<Platform>,
+    /// How many posts for each platform.
+    pub variants: usize,
+    /// The id of the brand.
+    pub brand: Option<String>,
+    /// The tone.
+    pub tone: Option<Tone>,
+    /// The language (BCP 47).
+    pub language: Option<String>,
+    /// Who is to read it.
+    pub audience: Option<String>,
+    /// Links that every post has.
+    pub links: Vec<String>,
+    /// Hashtags that every post has where there is room for them, with their signs.
+    pub hashtags: Vec<String>,
+    /// Which steps are taken.
+    pub steps: Steps,
+    /// Whether what is too long for one post becomes a thread, where the platform has threads.
+    pub thread: bool,
+    /// The model.
+    pub model: Option<String>,
+    /// Who may score.
+    pub mode: Mode,
+    /// Whether progress is told in a stream.
+    pub stream: bool,
+    /// The end user that the caller names.
+    pub user: Option<String>,
+    /// Whether the call may be kept.
+    pub stored: bool,
+}
+
+#[derive(Deserialize)]
+struct Body {
+    #[serde(default)]
+    instruction: Option<String>,
+    #[serde(default)]
+    text: Option<String>,
+    #[serde(default)]
+    platforms: Option<Vec<String>>,
+    #[serde(default)]
+    variants: Option<u32>,
+    #[serde(default)]
+    brand: Option<String>,
+    #[serde(default)]
+    tone: Option<String>,
+    #[serde(default)]
+    language: Option<String>,
+    #[serde(default)]
+    audience: Option<String>,
+    #[serde(default)]
+    links: Option<Vec<String>>,
+    #[serde(default)]
+    hashtags: Option<Vec<String>>,
+    #[serde(default)]
+    steps: Option<Steps>,
+    #[serde(default)]
+    thread: Option<bool>,
+    #[serde(default)]
+    model: Option<String>,
+    #[serde(default)]
+    edge: Option<Mode>,
+    #[serde(default)]
+    stream: Option<bool>,
+    #[serde(default)]
+    user: Option<String>,
+    #[serde(default)]
+    store: Option<bool>,
+}
+
+fn wrong(path: impl Into<String>, what: &str) -> Error {
+    let path = path.into();
+    let message = format!("`{path}` {what}.");
+    Error::invalid("wrong_value", path, message)
+}
+
+impl Order {
+    /// Reads a body.
+    ///
+    /// # Errors
+    /// 400 naming the field.
+    pub fn read(task: Task, body: &[u8]) -> Result<Self, Error> {
+        // One type for all bodies is a fifth of the code of five; so what each of them knows is checked here.
+        if let Ok(document) = Document::read(body) {
+            for (key, _) in document.root().members() {
+                if !task.fields().iter().any(|known| key.is(known)) {
+                    let shown: String = key.text().unwrap_or_default().chars().take(64).collect();
+                    let message = format!("`{shown}` is not known here. Use one of {}.", task.fields().join(", "));
+                    return Err(Error::invalid("unknown_field", shown, message));
+                }
+            }
+        }
+        let body: Body = reading::read(body)?;
+        let subject = match task {
+            Task::Posts => body.instruction,
+            _ => body.text,
+        };
+        let order = Self {
+            task,
+            subject: checked_subject(task, subject)?,
+            platforms: platforms(task, body.platforms)?,
+            variants: body.variants.map_or(1, |given| usize::try_from(given).unwrap_or(usize::MAX)),
+            brand: body.brand,
+            tone: body.tone.map(|name| tone(&name)).transpose()?,
+            language: body.language,
+            audience: body.audience.filter(|text| !text.trim().is_empty()),
+            links: body.links.unwrap_or_default(),
+            hashtags: hashtags(body.hashtags.unwrap_or_default())?,
+            steps: body.steps.unwrap_or_default(),
+            thread: body.thread.unwrap_or(task == Task::Adapt || task == Task::Preview),
+            model: body.model,
+            mode: body.edge.unwrap_or(Mode::Only),
+            stream: body.stream == Some(true),
+            user: end_user(body.user)?,
+            stored: body.store != Some(false),
+        };
+        order.check()?;
+        Ok(order)
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        if !(1..=10).contains(&self.variants) {
+            return Err(wrong("variants", "must be a whole number from 1 to 10"));
+        }
+        if self.variants.saturating_mul(self.platforms.len()) > MOST_POSTS {
+            let message = format!("asks for more than {MOST_POSTS} posts with these platforms. Ask for fewer, or send several requests");
+            return Err(wrong("variants", &message));
+        }
+        if let Some(brand) = &self.brand {
+            check_id(brand)?;
+        }
+        if self.language.as_deref().is_some_and(|code| !is_language(code)) {
+            return Err(wrong("language", "must be a code such as `en` or `pt-BR` (BCP 47)"));
+        }
+        if self.audience.as_ref().is_some_and(|text| text.chars().count() > LONGEST_AUDIENCE) {
+            return Err(wrong("audience", &format!("is longer than {LONGEST_AUDIENCE} characters")));
+        }
+        if self.model.as_ref().is_some_and(|id| id.is_empty() || id.len() > 200) {
+            return Err(wrong("model", "must be the id or alias of a model, or `auto`"));
+        }
+        if self.links.len() > MOST_EXTRAS {
+            return Err(wrong("links", &format!("has more than {MOST_EXTRAS} entries")));
+        }
+        match self.links.iter().position(|link| !is_link(link) || link.len() > 2048) {
+            Some(place) => Err(wrong(format!("links[{place}]"), "must be one link that begins with https:// or http://")),
+            None => Ok(()),
+        }
+    }
+
+    /// The language that the result is to be in, where that is known: the caller's word, else the brand's usual one.
+    pub fn wanted_language<'o>(&'o self, languages: &'o [String]) -> Option<&'o str> {
+        // What is rewritten stays in its own language unless the caller says otherwise.
+        let usual = languages.first().filter(|_| self.task == Task::Posts);
+        self.language.as_ref().or(usual).map(String::as_str)
+    }
+}
+
+fn checked_subject(task: Task, given: Option<String>) -> Result<String, Error> {
+    let field = task.subject();
+    let subject = given.ok_or_else(|| Error::invalid("missing_field", field, format!("`{field}` is missing: give it.")))?;
+    let long = match task {
+        Task::Posts => subject.chars().count() > LONGEST_INSTRUCTION,
+        _ => subject.len() > LONGEST_TEXT,
+    };
+    if long {
+        let most = if task == Task::Posts { format!("{LONGEST_INSTRUCTION} characters") } else { format!("{LONGEST_TEXT} bytes") };
+        return Err(wrong(field, &format!("is longer than {most}")));
+    }
+    // A live preview begins with an empty text.
+    if task != Task::Preview && !subject.chars().any(|character| !character.is_whitespace() && !character.is_control()) {
+        return Err(wrong(field, "is empty: give a text"));
+    }
+    Ok(subject)
+}
+
+fn platforms(task: Task, given: Option<Vec<String>>) -> Result<Vec<Platform>, Error> {
+    let Some(names) = given else {
+        return match task {
+            Task::Preview => Ok(PLATFORMS.to_vec()),
+            // It is for no platform.
+            Task::Humanize => Ok(Vec::new()),
+            _ => Err(Error::invalid("missing_field", "platforms", "`platforms` is missing: give it.")),
+        };
+    };
+    if names.is_empty() {
+        return Err(wrong("platforms", "is an empty list: name at least one"));
+    }
+    let mut platforms = Vec::with_capacity(names.len());
+    for (place, name) in names.iter().enumerate() {
+        let path = format!("platforms[{place}]");
+        let platform = Platform::parse(name)
+            .ok_or_else(|| wrong(path.clone(), &format!("must be one of {}", PLATFORMS.map(Platform::name).join(", "))))?;
+        if platforms.contains(&platform) {
+            return Err(wrong(path, "names a platform that was named before"));
+        }
+        platforms.push(platform);
+    }
+    Ok(platforms)
+}
+
+fn tone(name: &str) -> Result<Tone, Error> {
+    let known = TONES.into_iter().find(|tone| tone.name.eq_ignore_ascii_case(name));
+    known.ok_or_else(|| wrong("tone", &format!("must be one of {}", TONES.map(|tone| tone.name).join(", "))))
+}
+
+fn hashtags(given: Vec<String>) -> Result<Vec<String>, Error> {
+    if given.len() > MOST_EXTRAS {
+        return Err(wrong("hashtags", &format!("has more than {MOST_EXTRAS} entries")));
+    }
+    let read = |(place, word): (usize, &String)| {
+        let spaced = word.trim().contains(char::is_whitespace);
+        hashtag(word)
+            .filter(|_| !spaced)
+            .ok_or_else(|| wrong(format!("hashtags[{place}]"), "must be one word with a letter, with or without `#`"))
+    };
+    given.iter().enumerate().map(read).collect()
+}
