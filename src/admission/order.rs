@@ -128,7 +128,10 @@ fn scopes(asked: Option<Vec<Scope>>, key: &KeyRecord) -> Result<Vec<Scope>, Erro
     for (place, scope) in asked.into_iter().enumerate() {
         let path = format!("scopes[{place}]");
         if !FOR_PAGES.contains(&scope) {
-            return Err(wrong(&path, "No page can have this scope. Choose among `completions`, `models`, `usage`, `edge` and `content`.".into()));
+            return Err(wrong(
+                &path,
+                "No page can have this scope. Choose among `completions`, `models`, `usage`, `edge` and `content`.".into(),
+            ));
         }
         if !key.allows(scope) {
             let message =

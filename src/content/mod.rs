@@ -13,6 +13,7 @@ pub mod export;
 pub mod facts;
 pub mod fit;
 pub mod gsm;
+pub mod history;
 pub mod order;
 pub mod patterns;
 pub mod platform;

@@ -211,13 +211,24 @@ impl Pattern {
     }
 }
 
+/// The middle length of a history's posts, in characters.
+pub fn middle(history: &[Past]) -> usize {
+    let mut lengths: Vec<usize> = history.iter().map(|past| past.text.trim().chars().count()).collect();
+    lengths.sort_unstable();
+    lengths.get(lengths.len() / 2).copied().unwrap_or_default()
+}
+
+/// Whether a text for a platform has a feature, beside a history of that middle length; none for a feature of time.
+pub fn shown(feature: Feature, platform: Platform, text: &str, middle: usize) -> Option<bool> {
+    let past = Past { id: String::new(), text: text.to_owned(), platform, published_ms: None, impressions: 1, engagements: 0 };
+    feature.of(&Seen::of(&past), middle)
+}
+
 /// The patterns of a history, what is certain first, then by the size of their difference. None for features that fewer than [`FEWEST`] posts
 /// have or have not.
 pub fn patterns(history: &[Past]) -> Vec<Pattern> {
     let seen: Vec<Seen> = history.iter().map(Seen::of).collect();
-    let mut lengths: Vec<usize> = seen.iter().map(|seen| seen.length).collect();
-    lengths.sort_unstable();
-    let middle = lengths.get(lengths.len() / 2).copied().unwrap_or_default();
+    let middle = middle(history);
     let sides: Vec<(Feature, [Vec<usize>; 2])> = Feature::ALL
         .into_iter()
         .map(|feature| {
