@@ -47,6 +47,12 @@ function debianEnvironment() {
   return { RUSTUP_TOOLCHAIN: "debian", CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER: linker };
 }
 
+/** Runs a command that changes the machine. */
+function asRoot(...command) {
+  const [program, ...args] = [...(process.getuid?.() === 0 ? [] : ["sudo", "-n"]), ...command];
+  run(program, args, { env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" } });
+}
+
 function installDebianToolchain() {
   if (!ask("apt-get", ["--version"])) {
     throw new SetupError(
@@ -54,11 +60,6 @@ function installDebianToolchain() {
         `Install that target for your Rust toolchain, then run this again.`,
     );
   }
-  const elevate = process.getuid?.() === 0 ? [] : ["sudo"];
-  const asRoot = (...command) => {
-    const [program, ...args] = [...elevate, ...command];
-    run(program, args, { env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" } });
-  };
   // The linker is lld-22: rust-web-llvm only recommends it, and its own rust-lld is a link to it.
   const packages = ["rustc-web", "cargo-web", "rust-web-src", "rust-web-llvm", "rust-web-clippy", "lld-22"];
   if (ask("dpkg", ["-s", ...packages]) === null) {
@@ -167,6 +168,25 @@ export function ensure() {
     WRANGLER_SEND_METRICS: "false",
     CLOUDFLARE_CF_FETCH_ENABLED: "false",
   };
+}
+
+/**
+ * A Chromium for the tests of pages: the one that CHROMIUM names, one that is there, or Debian's, which is installed. Null where none can be
+ * had; those tests are skipped then, and say so.
+ */
+export function chromium() {
+  const names = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
+  const found = () => process.env.CHROMIUM || names.map((name) => ask("sh", ["-c", `command -v ${name}`])).find(Boolean) || null;
+  if (found() || ask("apt-get", ["--version"]) === null) return found();
+  say("Chromium (apt-get)");
+  try {
+    asRoot("apt-get", "update", "-qq");
+    asRoot("apt-get", "install", "-y", "-qq", "--no-install-recommends", "chromium");
+  } catch (error) {
+    if (!(error instanceof SetupError)) throw error;
+    say(`without Chromium: ${error.message}`);
+  }
+  return found();
 }
 
 /** Builds the stand-in for Cerebras and returns its program. */

@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::ledger::terms::{Limit, Span};
 
 /// What a page may be given at the most.
-const FOR_PAGES: [Scope; 4] = [Scope::Completions, Scope::Models, Scope::Usage, Scope::Edge];
+const FOR_PAGES: [Scope; 5] = [Scope::Completions, Scope::Models, Scope::Usage, Scope::Edge, Scope::Content];
 /// What a page is given when nothing is asked.
 const BY_DEFAULT: [Scope; 2] = [Scope::Completions, Scope::Models];
 /// How long a token lives when nothing is asked.
@@ -128,7 +128,10 @@ fn scopes(asked: Option<Vec<Scope>>, key: &KeyRecord) -> Result<Vec<Scope>, Erro
     for (place, scope) in asked.into_iter().enumerate() {
         let path = format!("scopes[{place}]");
         if !FOR_PAGES.contains(&scope) {
-            return Err(wrong(&path, "No page can have this scope. Choose among `completions`, `models`, `usage` and `edge`.".into()));
+            return Err(wrong(
+                &path,
+                "No page can have this scope. Choose among `completions`, `models`, `usage`, `edge` and `content`.".into(),
+            ));
         }
         if !key.allows(scope) {
             let message =

@@ -18,7 +18,8 @@ use crate::content::draft::{self, Draft, Fault, Judged, Slot};
 use crate::content::order::{Order, Task};
 use crate::content::platform::{Platform, Rules};
 use crate::content::prompt::{Brief, MOST_SLOTS, Work, inquiry};
-use crate::content::{score, wording};
+use crate::content::{score, speech, wording};
+use crate::edge::language::{UNKNOWN, detect};
 use crate::error::{self, Error};
 use crate::ledger::price;
 use crate::protocol::request::{CompletionRequest, Endpoint};
@@ -82,11 +83,12 @@ impl<'a> Desk<'a> {
     /// What a guardrail or the ledger refuses before anything was written, and 499 for a caller that has gone.
     pub async fn work(&mut self) -> Result<Value, Error> {
         match self.order.task {
-            Task::Posts => self.write().await,
+            Task::Posts | Task::Optimize => self.write().await,
             Task::Adapt => self.adapt().await,
             Task::Humanize => self.humanize().await,
             Task::Score => self.score().await,
             Task::Preview => Ok(self.preview()),
+            Task::Audio => Ok(self.audio()),
         }
     }
 
@@ -322,7 +324,32 @@ impl<'a> Desk<'a> {
             })
             .collect();
         self.finish_posts();
-        Ok(self.told("posts", json!({"posts": posts})))
+        let mut more = Map::new();
+        let object = match &self.order.study {
+            Some(study) => {
+                study.tell(&mut more);
+                "optimization"
+            }
+            None => "posts",
+        };
+        more.insert("posts".to_owned(), Value::from(posts));
+        Ok(self.told(object, Value::Object(more)))
+    }
+
+    /// A text as it is said: by rule, in English.
+    fn audio(&mut self) -> Value {
+        let script = speech::script(&self.order.subject, self.order.words_a_minute);
+        self.step("script", json!({}));
+        // What speaks knows English; another language is told, not hidden.
+        let language = detect(&self.order.subject).code;
+        let other = language != "en" && language != UNKNOWN;
+        let mut told = json!(script);
+        if let Some(fields) = told.as_object_mut() {
+            fields.insert("language".to_owned(), json!(language));
+            fields.insert("degraded".to_owned(), json!(other));
+            fields.insert("reason".to_owned(), json!(other.then_some("not_english")));
+        }
+        self.told("audio_script", told)
     }
 
     async fn adapt(&mut self) -> Result<Value, Error> {
@@ -575,6 +602,9 @@ impl<'a> Desk<'a> {
         if let Some(fields) = post.as_object_mut() {
             if !thread.is_empty() {
                 fields.insert("thread".to_owned(), json!(thread));
+            }
+            if let Some(study) = &self.order.study {
+                fields.insert("follows".to_owned(), json!(study.followed(rules.platform, &composed.whole())));
             }
             if !missing.is_empty() {
                 fields.insert("lost".to_owned(), json!(missing));

@@ -160,6 +160,8 @@ impl<'p> Route<'p> {
             "/posts/humanize" => Some(Resource::Posts(Task::Humanize)),
             "/posts/score" => Some(Resource::Posts(Task::Score)),
             "/posts/preview" => Some(Resource::Posts(Task::Preview)),
+            "/posts/optimize" => Some(Resource::Posts(Task::Optimize)),
+            "/posts/audio" => Some(Resource::Posts(Task::Audio)),
             "/brands" => Some(Resource::Brands),
             _ => models(rest)
                 .or_else(|| user(rest))

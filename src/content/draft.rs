@@ -384,7 +384,7 @@ pub fn scored(draft: Option<Draft>) -> Judged {
 /// What a post says when no model has written one: the order's own words, without the order in them.
 pub fn stand_in(order: &Order) -> String {
     let subject = cleaned(&order.subject);
-    if order.task != super::order::Task::Posts {
+    if !matches!(order.task, super::order::Task::Posts | super::order::Task::Optimize) {
         return subject;
     }
     const ABOUT: [&str; 9] =

@@ -3,7 +3,9 @@
 use serde::Deserialize;
 
 use super::brand::{check_id, hashtag, is_language, is_link};
+use super::history::{Entry, Study};
 use super::platform::{PLATFORMS, Platform};
+use super::speech::{RATES, WORDS_A_MINUTE};
 use crate::admission::reading;
 use crate::error::Error;
 use crate::protocol::json::Document;
@@ -34,6 +36,10 @@ pub enum Task {
     Score,
     /// What platforms make of a text.
     Preview,
+    /// What a history of posts shows, and posts that follow it.
+    Optimize,
+    /// A text for listening.
+    Audio,
 }
 
 impl Task {
@@ -45,13 +51,15 @@ impl Task {
             Self::Humanize => "humanize",
             Self::Score => "score",
             Self::Preview => "preview",
+            Self::Optimize => "optimize",
+            Self::Audio => "audio",
         }
     }
 
     /// The field that says what it is about.
     pub const fn subject(self) -> &'static str {
         match self {
-            Self::Posts => "instruction",
+            Self::Posts | Self::Optimize => "instruction",
             _ => "text",
         }
     }
@@ -95,6 +103,25 @@ impl Task {
             Self::Humanize => &["text", "brand", "tone", "language", "audience", "model", "stream", "user", "store"],
             Self::Score => &["text", "platforms", "audience", "edge", "model", "stream", "user", "store"],
             Self::Preview => &["text", "platforms", "brand", "hashtags", "links"],
+            Self::Optimize => &[
+                "instruction",
+                "history",
+                "platforms",
+                "variants",
+                "brand",
+                "tone",
+                "language",
+                "audience",
+                "links",
+                "hashtags",
+                "steps",
+                "thread",
+                "model",
+                "stream",
+                "user",
+                "store",
+            ],
+            Self::Audio => &["text", "words_per_minute"],
         }
     }
 }
@@ -179,6 +206,10 @@ pub struct Order {
     pub user: Option<String>,
     /// Whether the call may be kept.
     pub stored: bool,
+    /// The history of published posts.
+    pub study: Option<Study>,
+    /// The rate of speaking.
+    pub words_a_minute: u32,
 }
 
 #[derive(Deserialize)]
@@ -217,9 +248,14 @@ struct Body {
     user: Option<String>,
     #[serde(default)]
     store: Option<bool>,
+    #[serde(default)]
+    history: Option<Vec<Entry>>,
+    #[serde(default)]
+    words_per_minute: Option<u32>,
 }
 
-fn wrong(path: impl Into<String>, what: &str) -> Error {
+/// A field that cannot be as it is.
+pub(super) fn wrong(path: impl Into<String>, what: &str) -> Error {
     let path = path.into();
     let message = format!("`{path}` {what}.");
     Error::invalid("wrong_value", path, message)
@@ -243,7 +279,7 @@ impl Order {
         }
         let body: Body = reading::read(body)?;
         let subject = match task {
-            Task::Posts => body.instruction,
+            Task::Posts | Task::Optimize => body.instruction,
             _ => body.text,
         };
         let order = Self {
@@ -264,6 +300,11 @@ impl Order {
             stream: body.stream == Some(true),
             user: end_user(body.user)?,
             stored: body.store != Some(false),
+            study: match (task, body.history) {
+                (Task::Optimize, None) => return Err(Error::invalid("missing_field", "history", "`history` is missing: give it.")),
+                (_, history) => history.map(Study::of).transpose()?,
+            },
+            words_a_minute: body.words_per_minute.unwrap_or(WORDS_A_MINUTE),
         };
         order.check()?;
         Ok(order)
@@ -276,6 +317,9 @@ impl Order {
         if self.variants.saturating_mul(self.platforms.len()) > MOST_POSTS {
             let message = format!("asks for more than {MOST_POSTS} posts with these platforms. Ask for fewer, or send several requests");
             return Err(wrong("variants", &message));
+        }
+        if !(RATES.0..=RATES.1).contains(&self.words_a_minute) {
+            return Err(wrong("words_per_minute", &format!("must be a whole number from {} to {}", RATES.0, RATES.1)));
         }
         if let Some(brand) = &self.brand {
             check_id(brand)?;
@@ -301,7 +345,7 @@ impl Order {
     /// The language that the result is to be in, where that is known: the caller's word, else the brand's usual one.
     pub fn wanted_language<'o>(&'o self, languages: &'o [String]) -> Option<&'o str> {
         // What is rewritten stays in its own language unless the caller says otherwise.
-        let usual = languages.first().filter(|_| self.task == Task::Posts);
+        let usual = languages.first().filter(|_| matches!(self.task, Task::Posts | Task::Optimize));
         self.language.as_ref().or(usual).map(String::as_str)
     }
 }
@@ -310,11 +354,12 @@ fn checked_subject(task: Task, given: Option<String>) -> Result<String, Error> {
     let field = task.subject();
     let subject = given.ok_or_else(|| Error::invalid("missing_field", field, format!("`{field}` is missing: give it.")))?;
     let long = match task {
-        Task::Posts => subject.chars().count() > LONGEST_INSTRUCTION,
+        Task::Posts | Task::Optimize => subject.chars().count() > LONGEST_INSTRUCTION,
         _ => subject.len() > LONGEST_TEXT,
     };
     if long {
-        let most = if task == Task::Posts { format!("{LONGEST_INSTRUCTION} characters") } else { format!("{LONGEST_TEXT} bytes") };
+        let most =
+            if task.subject() == "instruction" { format!("{LONGEST_INSTRUCTION} characters") } else { format!("{LONGEST_TEXT} bytes") };
         return Err(wrong(field, &format!("is longer than {most}")));
     }
     // A live preview begins with an empty text.
@@ -329,7 +374,7 @@ fn platforms(task: Task, given: Option<Vec<String>>) -> Result<Vec<Platform>, Er
         return match task {
             Task::Preview => Ok(PLATFORMS.to_vec()),
             // It is for no platform.
-            Task::Humanize => Ok(Vec::new()),
+            Task::Humanize | Task::Audio => Ok(Vec::new()),
             _ => Err(Error::invalid("missing_field", "platforms", "`platforms` is missing: give it.")),
         };
     };

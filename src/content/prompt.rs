@@ -40,7 +40,7 @@ impl Work {
         match self {
             Self::Write => {
                 "Write posts for social media: for each entry of `slots` one post for its platform, of at most `most_characters` characters, that says \
-                 what `order.instruction` wants said. Variants differ in their angle and their first line. Give at most `hashtags` hashtags beside the \
+                 what `order.instruction` wants said. Variants differ in their angle and their first line. Follow `order.advice` where it is given. Give at most `hashtags` hashtags beside the \
                  text, not within it. Write no link: links are added. State no number, price, date or quotation that the order does not have."
             }
             Self::Adapt => {
@@ -215,6 +215,9 @@ pub fn inquiry(brief: &Brief<'_>, slots: &[Slot], faults: &[(String, Fault)]) ->
     }
     if let (Work::Write, Some(intent)) = (work, intent) {
         tell("wants", json!(intent));
+    }
+    if let (Work::Write, Some(study)) = (work, &order.study) {
+        tell("advice", json!(study.advice()));
     }
     if let Some(tone) = order.tone {
         tell("tone", json!(format!("{}: {}", tone.name, tone.described)));

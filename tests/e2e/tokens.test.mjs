@@ -371,26 +371,29 @@ describe("preflights", () => {
   });
 });
 
-describe("the example page", () => {
+describe("the example pages", () => {
   const folder = path.resolve(import.meta.dirname, "../../public");
   const file = (name) => fs.readFileSync(path.join(folder, name), "utf8");
+  const files = (ending) => fs.readdirSync(path.join(folder, "browser")).filter((name) => name.endsWith(ending)).map((name) => `browser/${name}`);
 
-  test("asks nobody but the gateway, has nothing inline, and a policy that holds it to that", () => {
-    const html = file("browser/index.html");
-    assert.ok(!/ on[a-z]+=| style=|<style|javascript:/.test(html), "nothing inline");
-    for (const [, source] of html.matchAll(/(?:src|href)="([^"]*)"/g)) {
-      assert.match(source, /^[\w.-]+$/);
-      assert.ok(fs.existsSync(path.join(folder, "browser", source)), source);
+  test("ask nobody but the gateway, have nothing inline, and a policy that holds them to that", () => {
+    for (const html of files(".html").map(file)) {
+      assert.ok(!/ on[a-z]+=| style=|<style|javascript:/.test(html), "nothing inline");
+      for (const [, source] of html.matchAll(/(?:src|href)="([^"]*)"/g)) {
+        assert.match(source, /^[\w.-]+$/);
+        assert.ok(fs.existsSync(path.join(folder, "browser", source)), source);
+      }
     }
-    for (const name of ["browser/index.html", "browser/page.js", "browser/page.css"]) assert.ok(!/https?:\/\//.test(file(name)), name);
+    for (const name of [".html", ".js", ".css"].flatMap(files)) assert.ok(!/https?:\/\//.test(file(name)), name);
     const policy = /Content-Security-Policy: (.*)/.exec(file("_headers"))[1];
     assert.match(policy, /default-src 'none'/);
     assert.ok(!/unsafe|\*|https?:/.test(policy), policy);
   });
 
-  test("has a label for each field and keeps no token", () => {
-    const html = file("browser/index.html");
-    for (const [, id] of html.matchAll(/<(?:input|textarea|select)[^>]* id="([^"]*)"/g)) assert.ok(html.includes(`<label for="${id}"`), id);
-    assert.ok(!/localStorage|sessionStorage|document\.cookie|indexedDB|innerHTML/.test(file("browser/page.js")));
+  test("have a label for each field and keep no token", () => {
+    for (const html of files(".html").map(file)) {
+      for (const [, id] of html.matchAll(/<(?:input|textarea|select)[^>]* id="([^"]*)"/g)) assert.ok(html.includes(`<label for="${id}"`), id);
+    }
+    for (const name of files(".js")) assert.ok(!/localStorage|sessionStorage|document\.cookie|indexedDB|innerHTML/.test(file(name)), name);
   });
 });

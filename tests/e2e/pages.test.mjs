@@ -1,0 +1,130 @@
+// The example pages in Chromium, served as they are and with their policy, in front of the built Worker.
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import fs from "node:fs";
+import http from "node:http";
+import path from "node:path";
+import { chromium } from "playwright-core";
+import { KEY, startEdge, startStandIn } from "./edge.mjs";
+
+const folder = path.resolve(import.meta.dirname, "../../public");
+const program = process.env.CHROMIUM ?? "/usr/bin/chromium";
+const skip = fs.existsSync(program) ? false : "no Chromium: name one in CHROMIUM";
+const TYPES = { ".html": "text/html; charset=utf-8", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml" };
+
+/** The headers that `_headers` gives to the pages. */
+const policy = () =>
+  fs
+    .readFileSync(path.join(folder, "_headers"), "utf8")
+    .split("\n")
+    .filter((line) => line.startsWith("  "))
+    .map((line) => [line.slice(2, line.indexOf(":")), line.slice(line.indexOf(":") + 2)]);
+
+/** Files of `public/` beside the Worker, at one origin, as Cloudflare has them. */
+function house(edge) {
+  const server = http.createServer((request, response) => {
+    const { pathname } = new URL(request.url, "http://house");
+    const file = path.join(folder, pathname);
+    if (file.startsWith(path.join(folder, "browser")) && fs.existsSync(file) && fs.statSync(file).isFile()) {
+      response.writeHead(200, [...policy(), ["content-type", TYPES[path.extname(file)]]].flat());
+      return response.end(fs.readFileSync(file));
+    }
+    const { host, port } = new URL(edge.url);
+    const passed = http.request({ host: host.split(":")[0], port, method: request.method, path: request.url, headers: request.headers }, (answer) => {
+      response.writeHead(answer.statusCode, answer.rawHeaders);
+      answer.pipe(response);
+    });
+    passed.on("error", () => response.destroy());
+    request.pipe(passed);
+  });
+  return new Promise((resolve) => server.listen(0, "127.0.0.1", () => resolve({ url: `http://127.0.0.1:${server.address().port}`, stop: () => server.close() })));
+}
+
+describe("the page where a post is composed", { skip }, () => {
+  let standIn, edge, home, browser, page;
+  const faults = [];
+
+  before(async () => {
+    standIn = await startStandIn();
+    edge = await startEdge({ vars: { CEREBRAS_BASE_URL: standIn.url } });
+    home = await house(edge);
+    const issued = await fetch(`${edge.url}/v1/tokens`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${KEY}`, "content-type": "application/json" },
+      body: JSON.stringify({ origin: home.url, scopes: ["content"] }),
+    });
+    const { token } = await issued.json();
+    assert.ok(token, `a token (${issued.status})`);
+    const flags = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
+    browser = await chromium.launch({ executablePath: program, args: flags });
+    page = await browser.newPage({ viewport: { width: 360, height: 740 } });
+    page.on("pageerror", (error) => faults.push(String(error)));
+    page.on("console", (message) => message.type() === "error" && faults.push(message.text()));
+    await page.goto(`${home.url}/browser/compose.html#token=${token}`);
+  });
+
+  after(async () => {
+    await browser?.close();
+    home?.stop();
+    await edge?.stop();
+    standIn?.stop();
+  });
+
+  const count = (platform) => page.locator(`#post-${platform} .count`);
+  /** Waits until the page says it. */
+  const comes = (locator, text) => locator.filter({ hasText: text }).first().waitFor({ timeout: 10_000 });
+
+  test("takes the token from the address, and the address forgets it", async () => {
+    assert.ok(!page.url().includes("token="));
+    await comes(page.locator("#token-state"), "For acme");
+  });
+
+  test("counts as each platform does, while one types", async () => {
+    // A family is one emoji of seven code points; the link counts 23 on X.
+    await page.fill("#text", "👨‍👩‍👧‍👦 https://example.com/a/long/way/to/somewhere/else");
+    await comes(count("x"), "26 / 280");
+    await comes(count("bluesky"), "50 / 300");
+  });
+
+  test("tells what is too long, and shows what fits", async () => {
+    await page.fill("#text", "This sentence has words in it. ".repeat(12).trim());
+    await comes(count("x"), "371 / 280");
+    assert.ok(await count("x").evaluate((element) => element.classList.contains("over")));
+    assert.ok((await page.locator("#post-x li").count()) > 0, "a fault is told");
+    for (const text of await page.locator("#post-x .text").allTextContents()) assert.ok(text.length <= 280, text);
+    assert.ok(!(await count("linkedin").evaluate((element) => element.classList.contains("over"))));
+  });
+
+  test("shows the platforms that are chosen", async () => {
+    await page.check("#on-sms");
+    await comes(count("sms"), "371 /");
+    await page.uncheck("#on-sms");
+    await page.locator("#post-sms").waitFor({ state: "detached" });
+  });
+
+  test("shows markup as the text that it is", async () => {
+    await page.fill("#text", "<img src=x onerror=alert(1)> & <b>bold</b>");
+    await comes(page.locator("#post-x .text"), "<img src=x onerror=alert(1)> & <b>bold</b>");
+    assert.equal(await page.locator("#posts img").count(), 0);
+  });
+
+  test("says what reads as a machine's", async () => {
+    await page.fill("#text", "In today's fast-paced world, it's important to note that our tool is a game-changer. Let's dive in!");
+    await page.locator("#hits li").first().waitFor();
+  });
+
+  test("adapts for each platform, by keyboard, and no post is over its limit", async () => {
+    await page.fill("#text", "We open on 3 May at 9:30 in Lyon. " + "There is coffee for everybody who comes. ".repeat(9));
+    await page.press("#text", "Control+Enter");
+    await comes(page.locator("#state"), "Adapted");
+    for (const platform of ["x", "bluesky", "threads", "linkedin"]) {
+      const [length, limit] = (await count(platform).textContent()).split(" / ").map(Number);
+      assert.ok(length > 0 && length <= limit, `${platform}: ${length} of ${limit}`);
+    }
+  });
+
+  test("fits a narrow screen, and has no fault of its own", async () => {
+    assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth));
+    assert.deepEqual(faults, []);
+  });
+});
