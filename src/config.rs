@@ -13,12 +13,13 @@ use crate::admission::secrets::{EdgeSecret, SHORTEST_SECRET};
 use crate::cloud::health::Settings;
 use crate::cloud::models::{Model, Models};
 use crate::cloud::route::Routing;
+use crate::cloud::route::rules::Hours;
 use crate::error::Error;
 use crate::protocol::json::Document;
 use crate::protocol::json::typed::{Misfit, typed};
 
 /// The variables that the gateway reads.
-pub const NAMES: [&str; 19] = [
+pub const NAMES: [&str; 20] = [
     "CEREBRAS_API_KEY",
     "ADMIN_SECRET",
     "EDGE_SECRET",
@@ -38,6 +39,7 @@ pub const NAMES: [&str; 19] = [
     "CACHE_TTL_SECONDS",
     "POLICY_VERSION",
     "CORS_ORIGINS",
+    "OFF_PEAK",
 ];
 
 /// The shortest time to live that KV accepts, in seconds.
@@ -123,6 +125,8 @@ pub struct Config {
     pub policy_version: String,
     /// Origins whose pages may call; `*` for all.
     pub cors_origins: Vec<String>,
+    /// The hours in which batches begin that can wait.
+    pub off_peak: Hours,
 }
 
 impl Config {
@@ -192,6 +196,7 @@ impl Config {
             cache_ttl,
             policy_version: vars.take("POLICY_VERSION")?.unwrap_or_else(|| "1".to_owned()),
             cors_origins: vars.take("CORS_ORIGINS")?.unwrap_or_default(),
+            off_peak: vars.take("OFF_PEAK")?.unwrap_or(Hours::NIGHT),
         })
     }
 }

@@ -48,12 +48,14 @@ pub enum Scope {
     Edge,
     /// Changing the tenant's own intents.
     Intents,
+    /// Files and batches. Each line of a batch also needs the scope of what it asks for.
+    Batches,
 }
 
 impl Scope {
     /// All of them: what a key may do unless its record says otherwise.
-    pub const ALL: [Self; 8] =
-        [Self::Completions, Self::Models, Self::Tokens, Self::Usage, Self::Audit, Self::Users, Self::Edge, Self::Intents];
+    pub const ALL: [Self; 9] =
+        [Self::Completions, Self::Models, Self::Tokens, Self::Usage, Self::Audit, Self::Users, Self::Edge, Self::Intents, Self::Batches];
 
     /// Its name in records and tokens.
     pub fn name(self) -> &'static str {
@@ -66,6 +68,7 @@ impl Scope {
             Self::Users => "users",
             Self::Edge => "edge",
             Self::Intents => "intents",
+            Self::Batches => "batches",
         }
     }
 }
@@ -147,6 +150,11 @@ pub enum Region {
 }
 
 impl Region {
+    /// The one of a jurisdiction.
+    pub fn named(jurisdiction: &str) -> Option<Self> {
+        (jurisdiction == Self::Eu.jurisdiction()).then_some(Self::Eu)
+    }
+
     /// The name of the Durable Objects' jurisdiction.
     pub fn jurisdiction(self) -> &'static str {
         match self {

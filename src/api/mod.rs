@@ -2,9 +2,11 @@
 
 mod administration;
 pub mod audit;
+pub mod batches;
 pub mod completions;
 mod documents;
 pub mod embeddings;
+pub mod files;
 mod guarding;
 pub mod health;
 pub mod intents;
@@ -71,6 +73,8 @@ async fn dispatch(gateway: &Gateway, call: &Call) -> Result<Answered, Error> {
         Resource::Understanding(subject) => understanding::answer(gateway, call, subject, route.tenant).await,
         Resource::Embeddings => embeddings::answer(gateway, call, route.tenant).await,
         Resource::Proofs => proofs::answer(gateway, call).await,
+        Resource::Files(target) => files::answer(gateway, call, method, &target, query, route.tenant).await,
+        Resource::Batches(target) => batches::answer(gateway, call, method, &target, query, route.tenant).await,
     }
 }
 
