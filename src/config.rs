@@ -14,12 +14,13 @@ use crate::cloud::health::Settings;
 use crate::cloud::models::{Model, Models};
 use crate::cloud::route::Routing;
 use crate::cloud::route::rules::Hours;
+use crate::content::platform::PlatformTable;
 use crate::error::Error;
 use crate::protocol::json::Document;
 use crate::protocol::json::typed::{Misfit, typed};
 
 /// The variables that the gateway reads.
-pub const NAMES: [&str; 20] = [
+pub const NAMES: [&str; 21] = [
     "CEREBRAS_API_KEY",
     "ADMIN_SECRET",
     "EDGE_SECRET",
@@ -40,6 +41,7 @@ pub const NAMES: [&str; 20] = [
     "POLICY_VERSION",
     "CORS_ORIGINS",
     "OFF_PEAK",
+    "PLATFORMS",
 ];
 
 /// The shortest time to live that KV accepts, in seconds.
@@ -127,6 +129,8 @@ pub struct Config {
     pub cors_origins: Vec<String>,
     /// The hours in which batches begin that can wait.
     pub off_peak: Hours,
+    /// What a post may be on each platform.
+    pub platforms: PlatformTable,
 }
 
 impl Config {
@@ -175,9 +179,11 @@ impl Config {
             return Err(wrong("CACHE_TTL_SECONDS", &format!("{cache_ttl} is outside of {SHORTEST_TTL} to {LONGEST_TTL} seconds")));
         }
         let health = Settings::read(vars.take("HEALTH")?.unwrap_or_default()).map_err(|reason| wrong("HEALTH", &reason))?;
+        let platforms = PlatformTable::read(vars.take("PLATFORMS")?.unwrap_or_default()).map_err(|reason| wrong("PLATFORMS", &reason))?;
         Ok(Self {
             base_url,
             health,
+            platforms,
             admin_secret: admin_secret.as_deref().map(KeyDigest::of),
             edge_secret: match vars.secret("EDGE_SECRET")? {
                 None if local => EdgeSecret::new(LOCAL_EDGE_SECRET.to_owned()),

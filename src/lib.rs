@@ -16,6 +16,7 @@
 //! * [`edge`]: what the Worker can tell of a text by itself
 //! * [`understanding`]: what a text is, by the Worker or by a model in the cloud
 //! * [`batches`]: many calls in one file, made in the background
+//! * [`content`]: posts for social media
 //! * [`telemetry`]: what the gateway tells of itself
 //! * [`config`] and [`error`]: what an operator sets, and what a caller gets when something is wrong
 //!
@@ -28,6 +29,7 @@ pub mod boundary;
 pub mod cache;
 pub mod cloud;
 pub mod config;
+pub mod content;
 pub mod edge;
 pub mod error;
 pub mod ledger;
@@ -51,6 +53,7 @@ use config::Config;
 use error::Error;
 use ledger::message::{Event, Note};
 use ledger::outbox::Outbox;
+use protocol::json::typed;
 
 /// What all requests of an isolate share.
 #[derive(Clone)]
@@ -186,7 +189,7 @@ pub fn work(call: JsCall, message: String) {
     let gateway = gateway(&call);
     task::spawn(|inbox| async move {
         let call = Call::open(call, inbox);
-        let work = serde_json::from_str(&message).ok().and_then(|message| Work::read(&message));
+        let work = typed::read(&message).ok().and_then(|message| Work::read(&message));
         let done = match work {
             Some(work) => batches::run::work(&gateway, &call, &work).await,
             None if message.is_empty() => batches::run::tick(&gateway, &call).await,

@@ -270,7 +270,7 @@ fn a_variable_may_be_text_or_json() {
     let digest = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
     let typed = json!({
         "CEREBRAS_API_KEY": "csk-1", "CEREBRAS_BASE_URL": "http://localhost:9/v1/", "GATEWAY_KEYS": [{"sha256": digest, "tenant": "acme", "name": "n"}],
-        "MODELS": {"m": {"cap_tokens": 5}}, "ALIASES": {"a": "m"}, "ROUTING": {"prefer": "cost"}, "MAX_COMPLETION_TOKENS": 9, "FIRST_BYTE_MS": 1, "TOTAL_MS": 2, "HEALTH": {"breakers": false, "slow_ms": 3}, "CACHE_MODE": "always",
+        "MODELS": {"m": {"cap_tokens": 5}}, "ALIASES": {"a": "m"}, "ROUTING": {"prefer": "cost"}, "MAX_COMPLETION_TOKENS": 9, "FIRST_BYTE_MS": 1, "TOTAL_MS": 2, "HEALTH": {"breakers": false, "slow_ms": 3}, "PLATFORMS": {"x": {"limit": 25_000}}, "CACHE_MODE": "always",
         "CACHE_MATCH": "normalised",
         "CACHE_TTL_SECONDS": 60, "POLICY_VERSION": "2", "CORS_ORIGINS": ["*"], "LOCAL": true,
         "ADMIN_SECRET": "a", "EDGE_SECRET": "e".repeat(32), "EDGE_SECRET_PREVIOUS": "p".repeat(32), "LEDGER_FAILURE": "allow",
@@ -339,6 +339,11 @@ fn each_wrong_variable_is_named_and_never_quoted() {
         ("TOTAL_MS", json!(4_294_967_296_u64)),
         ("TOTAL_MS", json!([1])),
         ("HEALTH", json!(secret)),
+        ("PLATFORMS", json!(secret)),
+        ("PLATFORMS", json!({secret: {}})),
+        ("PLATFORMS", json!({"x": secret})),
+        ("PLATFORMS", json!({"x": {"limit": secret}})),
+        ("PLATFORMS", json!({"x": {secret: 1}})),
         ("HEALTH", json!([])),
         ("HEALTH", json!({secret: 1})),
         ("HEALTH", json!({"breakers": secret})),

@@ -35,6 +35,7 @@ use crate::config::{Config, SHORTEST_TTL};
 use crate::error::Error;
 use crate::ledger::message::{Event, Note};
 use crate::ledger::terms::Span;
+use crate::protocol::json::typed;
 use guardrails::Guard;
 use keys::{GatewayKey, KeyDigest};
 use memory::{CACHED_SECONDS, Memory, REFUSED_MS, REMEMBERED_MS};
@@ -394,7 +395,7 @@ fn wrong_key(message: &'static str) -> Error {
 /// A record as KV has it.
 fn stored<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
     let text = std::str::from_utf8(bytes).map_err(|_| unreadable_keys())?;
-    serde_json::from_str(text).map_err(|_| unreadable_keys())
+    typed::read(text).map_err(|_| unreadable_keys())
 }
 
 fn unreadable_keys() -> Error {

@@ -16,6 +16,7 @@ use super::secrets::{DerivedKey, EdgeSecret, Purpose};
 use crate::cloud::models::Models;
 use crate::error::Error;
 use crate::ledger::terms::Limit;
+use crate::protocol::json::typed;
 
 /// Who issues tokens, in their `iss`.
 pub const ISSUER: &str = "maya-edge";
@@ -141,7 +142,7 @@ pub fn verify<'s>(
         return Err(Fault::NotAccepted("its header has more than `alg` and `typ`").into());
     }
     // Not trusted yet: it only says which key to try.
-    let tenant = serde_json::from_str::<Tenant>(&parts.claims).map_err(|_| Fault::Malformed)?.tenant;
+    let tenant = typed::read::<Tenant>(&parts.claims).map_err(|_| Fault::Malformed)?.tenant;
     let mut secrets = secrets.into_iter().peekable();
     if secrets.peek().is_none() {
         return Err(Fault::NotAccepted("the gateway has no EDGE_SECRET").into());
@@ -154,8 +155,7 @@ pub fn verify<'s>(
         return Err(Fault::WrongSignature.into());
     }
     // From here on the gateway itself has said what the token says.
-    let claims: Claims =
-        serde_json::from_str(&parts.claims).map_err(|_| Fault::NotAccepted("another version of the gateway has issued it"))?;
+    let claims: Claims = typed::read(&parts.claims).map_err(|_| Fault::NotAccepted("another version of the gateway has issued it"))?;
     match fault_of(&claims, origin, now_ms) {
         Some(fault) => Err(TokenFault { fault, genuine: Some(Box::new(claims)) }),
         None => Ok(claims),

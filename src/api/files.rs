@@ -17,7 +17,10 @@ use crate::boundary::{Answered, Call, ReadHeader, Sealing};
 use crate::error::Error;
 use crate::ledger::message::{Event, Note};
 use crate::protocol::headers::Lines;
+use crate::protocol::json::typed;
 
+/// How many pieces of a refused upload are taken before its connection may break: 4 MB.
+const MOST_DRAINED: u8 = 16;
 /// How many bytes of parts go to the store at once.
 const SENT_BYTES: usize = 1_000_000;
 /// The longest value of a field that is no file, in bytes.
@@ -82,8 +85,7 @@ impl<'c> Owner<'c> {
         let names = heads.into_iter().filter(|(_, size)| *size > 0).map(|(name, size)| (format!("{name} head"), size)).collect();
         let opened = self.call.unseal_all(names, bytes, self.sealing()?).await.unwrap_or_default();
         let mut opened = opened.into_iter();
-        let read =
-            |bytes: Vec<u8>| std::str::from_utf8(&bytes).ok().and_then(|text| serde_json::from_str(text).ok()).unwrap_or(Value::Null);
+        let read = |bytes: Vec<u8>| std::str::from_utf8(&bytes).ok().and_then(|text| typed::read(text).ok()).unwrap_or(Value::Null);
         Ok(sizes.into_iter().map(|size| if size == 0 { Value::Null } else { opened.next().map_or(Value::Null, read) }).collect())
     }
 
@@ -131,7 +133,13 @@ pub async fn answer(
     query: Option<&str>,
     tenant: Option<&str>,
 ) -> Result<Answered, Error> {
-    let owner = Owner::admitted(gateway, call, tenant).await?;
+    let owner = match Owner::admitted(gateway, call, tenant).await {
+        Err(error) if method == "POST" => {
+            drain(call).await;
+            return Err(error);
+        }
+        admitted => admitted?,
+    };
     match (target, method) {
         (FileTarget::All, "POST") => upload(gateway, call, &owner).await,
         (FileTarget::All, _) => {
@@ -315,6 +323,15 @@ fn broken() -> Error {
     Error::invalid("broken_body", "body", "The upload broke off, or took longer than an hour. Send it again.")
 }
 
+/// Takes some of an upload that is refused, and lets it go: a client that is still sending would not read the answer.
+async fn drain(call: &Call) {
+    for _ in 0..MOST_DRAINED {
+        if !matches!(call.piece().await, Ok(Some(_))) {
+            return;
+        }
+    }
+}
+
 async fn upload(gateway: &Gateway, call: &Call, owner: &Owner<'_>) -> Result<Answered, Error> {
     if call.head.header(ReadHeader::ContentEncoding).is_some_and(|coding| !coding.eq_ignore_ascii_case("identity")) {
         let message = "The body of this request may not be compressed.";
@@ -330,8 +347,7 @@ async fn upload(gateway: &Gateway, call: &Call, owner: &Owner<'_>) -> Result<Ans
     match taken(call, form, &mut coming).await {
         Ok(()) => {}
         Err(error) => {
-            // A client that is still sending would not read the answer.
-            while let Ok(Some(_)) = call.piece().await {}
+            drain(call).await;
             // It is removed within an hour if this fails.
             let _removed = owner.shop().ask(&Ask::DeleteFile { id }, Vec::new()).await;
             return Err(error);

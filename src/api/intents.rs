@@ -13,6 +13,7 @@ use crate::edge::centroids::CALIBRATION;
 use crate::edge::intents::Intent;
 use crate::error::Error;
 use crate::ledger::message::Message;
+use crate::protocol::json::typed;
 use crate::understanding::own::{Document, KIND, MOST_INTENTS, OwnIntent, check_name};
 use crate::understanding::{intents, rounded};
 
@@ -112,7 +113,7 @@ fn shown(document: &Document) -> Value {
 }
 
 fn read(documents: Value) -> Result<Vec<Document>, Error> {
-    serde_json::from_value(documents).map_err(|_| {
+    typed::read(&documents.to_string()).map_err(|_| {
         Error::new(
             500,
             "unreadable_documents",

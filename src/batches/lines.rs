@@ -59,10 +59,10 @@ impl Cutter {
 
 /// The lines of a part that say something, with their numbers in the file; `first` is that of the part's first.
 pub fn numbered(part: &[u8], first: u64) -> impl Iterator<Item = (u64, &[u8])> {
-    (first..).zip(part.split(|byte| *byte == b'\n')).map(|(number, line)| (number, line.trim_ascii())).filter(|(number, line)| {
-        // Some editors put a mark of the byte order in front of a file.
-        !line.is_empty() && !(*number == 1 && *line == *b"\xef\xbb\xbf")
-    })
+    // Some editors put a mark of the byte order in front of a file.
+    let says_nothing = |number: u64, line: &[u8]| line.is_empty() || (number == 1 && line == b"\xef\xbb\xbf");
+    let lines = (first..).zip(part.split(|byte| *byte == b'\n')).map(|(number, line)| (number, line.trim_ascii()));
+    lines.filter(move |(number, line)| !says_nothing(*number, line))
 }
 
 /// A line as a call.

@@ -6,6 +6,7 @@ use super::message::{Ask, Record, Work};
 use crate::admission::keys::hex;
 use crate::ledger::books::Reply;
 use crate::ledger::storage::{Batch, Cell, Failure, Storage, cells};
+use crate::protocol::json::typed;
 
 /// Makes every table that is missing.
 const TABLES: &[&str] = &[
@@ -65,7 +66,7 @@ impl<S: Storage> Store<S> {
     /// # Errors
     /// The message cannot be read, or the database failed. The store has to be opened anew then.
     pub fn act(&mut self, now_ms: u64, message: &str, bytes: &[u8]) -> Result<Reply, Failure> {
-        let ask = Ask::read(&serde_json::from_str(message)?).ok_or_else(|| Failure("no message of a store".to_owned()))?;
+        let ask = Ask::read(&typed::read(message)?).ok_or_else(|| Failure("no message of a store".to_owned()))?;
         self.begin(now_ms);
         let reply = self.answer(ask, bytes)?;
         self.commit()?;
@@ -105,7 +106,9 @@ impl<S: Storage> Store<S> {
             Ask::Cancel { id } => self.cancel(&id)?,
             Ask::Lease { batch, part, lease_ms } => self.lease(&batch, part, lease_ms)?,
             Ask::Plan { batch, parts, errors } => said(self.plan(&batch, &parts, errors)?),
-            Ask::Results { batch, part, lease, lease_ms, rows } => said(self.results(&batch, part, &lease, lease_ms, &rows, bytes)?.written()),
+            Ask::Results { batch, part, lease, lease_ms, rows } => {
+                said(self.results(&batch, part, &lease, lease_ms, &rows, bytes)?.written())
+            }
             Ask::GiveBack { batch, part, lease, wait_ms } => said(self.give_back(&batch, part, &lease, wait_ms)?),
             Ask::Stop { batch, code, message, unreadable } => said(self.stop(&batch, code, message, unreadable)?),
             Ask::Tick { off_peak } => said(self.tick(off_peak)?),
@@ -174,7 +177,7 @@ impl<S: Storage> Store<S> {
     pub(super) fn record(&self, id: &str) -> Result<Option<Record>, Failure> {
         let rows = self.storage.query("SELECT record FROM batches WHERE id = ?1", &cells![id])?;
         let Some(row) = rows.first() else { return Ok(None) };
-        let record = Record::read(&serde_json::from_str(row.text(0))?);
+        let record = Record::read(&typed::read(row.text(0))?);
         record.map(Some).ok_or_else(|| Failure("a batch is of another version".to_owned()))
     }
 

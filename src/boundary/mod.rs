@@ -24,6 +24,7 @@ use crate::admission::secrets::DerivedKey;
 use crate::cache::seal::Seals;
 use crate::ledger::message::Message;
 use crate::protocol::headers::{Lines, PASSING_DOWN, READ_DOWN};
+use crate::protocol::json::typed;
 
 #[wasm_bindgen]
 extern "C" {
@@ -429,7 +430,7 @@ impl Call {
     pub async fn landed(&self) -> Vec<Landed> {
         self.js.landed(self.inbox.slot());
         let Brought { text, bytes } = self.inbox.next().await;
-        let told: Value = serde_json::from_str(&text).unwrap_or_default();
+        let told: Value = typed::read(&text).unwrap_or_default();
         let mut rest = bytes.as_slice();
         let landed = told.as_array().into_iter().flatten().map(|told| {
             let number = |at: usize| told.get(at).and_then(Value::as_u64).unwrap_or_default();
@@ -482,7 +483,7 @@ impl Call {
     async fn replied<R: DeserializeOwned>(&self) -> Result<(R, Vec<u8>), LedgerFailure> {
         let Brought { text, bytes } = self.inbox.next().await;
         let reply = text.strip_prefix("said\n").ok_or(LedgerFailure)?;
-        Ok((serde_json::from_str(reply).map_err(|_| LedgerFailure)?, bytes))
+        Ok((typed::read(reply).map_err(|_| LedgerFailure)?, bytes))
     }
 
     /// Whether the rate limit bound as `name` lets one more of `key` pass.

@@ -100,7 +100,8 @@ impl Inquiry {
     }
 
     fn content(&self, body: &[u8]) -> Result<Value, Unfit> {
-        let answer: Value = serde_json::from_slice(body).map_err(|_| Unfit::Unreadable)?;
+        let body = std::str::from_utf8(body).map_err(|_| Unfit::Unreadable)?;
+        let answer: Value = serde_json::from_str(body).map_err(|_| Unfit::Unreadable)?;
         let text = answer.pointer("/choices/0/message/content").and_then(Value::as_str).ok_or(Unfit::Incomplete)?;
         let content: Value = serde_json::from_str(text).map_err(|_| Unfit::Wrong("it is not JSON".to_owned()))?;
         fit::fault(&self.schema, &content).map_or(Ok(content), |fault| Err(Unfit::Wrong(fault)))

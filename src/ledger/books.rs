@@ -19,6 +19,7 @@ use super::terms::Span;
 use super::window::Window;
 use crate::admission::record::{KeyRecord, TenantRecord};
 use crate::cloud::health::shared::Gathered;
+use crate::protocol::json::typed;
 
 /// How many slots, aliases, keys and owners are held in memory before all are let go: some 10 MB.
 const MOST_SLOTS: usize = 200_000;
@@ -190,7 +191,7 @@ impl<S: Storage> Books<S> {
         for row in books.storage.query("SELECT name, value FROM facts", &[])? {
             let value = row.text(1);
             match row.text(0) {
-                "tenant" => books.tenant = serde_json::from_str(value)?,
+                "tenant" => books.tenant = typed::read(value)?,
                 "configuration" => value.clone_into(&mut books.configuration),
                 "head" => books.head = mark(value),
                 "checkpoint" => books.checkpoint = mark(value),
@@ -198,7 +199,7 @@ impl<S: Storage> Books<S> {
             }
         }
         for row in books.storage.query("SELECT id, record FROM reservations", &[])? {
-            books.open.insert(row.text(0).to_owned(), serde_json::from_str(row.text(1))?);
+            books.open.insert(row.text(0).to_owned(), typed::read(row.text(1))?);
         }
         books.look_for_the_oldest()?;
         Ok(books)
@@ -209,7 +210,7 @@ impl<S: Storage> Books<S> {
     /// # Errors
     /// The message cannot be read, or the database failed. Nothing is written then, and the books have to be opened anew.
     pub fn act(&mut self, now_ms: u64, message: &str, bytes: &[u8]) -> Result<Reply, Failure> {
-        let message: Message = serde_json::from_str(message)?;
+        let message: Message = typed::read(message)?;
         self.begin(now_ms);
         let mut given = None;
         let text = match message {

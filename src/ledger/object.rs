@@ -4,6 +4,7 @@ use wasm_bindgen::prelude::*;
 
 use super::books::Books;
 use super::storage::{Batch, Cell, Failure, Row, Storage, encode_cells};
+use crate::protocol::json::typed;
 
 #[wasm_bindgen]
 extern "C" {
@@ -41,7 +42,7 @@ fn failed(thrown: JsValue) -> Failure {
 impl Storage for JsStorage {
     fn query(&self, sql: &str, cells: &[Cell]) -> Result<Vec<Row>, Failure> {
         let rows = self.query(sql, &encode_cells(cells)?).map_err(failed)?;
-        Ok(serde_json::from_str(&rows)?)
+        Ok(typed::read(&rows)?)
     }
 
     fn bytes(&self, sql: &str, cells: &[Cell]) -> Result<Option<Vec<u8>>, Failure> {

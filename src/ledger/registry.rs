@@ -6,6 +6,7 @@ use super::books::Books;
 use super::message::Event;
 use super::storage::{Failure, Storage, cells};
 use crate::admission::record::{KeyRecord, TenantRecord};
+use crate::protocol::json::typed;
 
 /// Who changes records.
 const ADMIN: &str = "admin";
@@ -17,7 +18,7 @@ impl<S: Storage> Books<S> {
             let rows = self.storage.query("SELECT sha256, record FROM keys WHERE id = ?1", &cells![id])?;
             let mut records = Vec::with_capacity(rows.len());
             for row in rows {
-                records.push((row.text(0).to_owned(), serde_json::from_str(row.text(1))?));
+                records.push((row.text(0).to_owned(), typed::read(row.text(1))?));
             }
             self.keys.insert(id.to_owned(), records);
         }
@@ -51,7 +52,7 @@ impl<S: Storage> Books<S> {
         }
         let mut all = Vec::new();
         for row in self.storage.query("SELECT sha256, record FROM keys ORDER BY id, sha256", &[])? {
-            let record: KeyRecord = serde_json::from_str(row.text(1))?;
+            let record: KeyRecord = typed::read(row.text(1))?;
             all.push(json!({"sha256": row.text(0), "record": record}));
         }
         Ok(Value::Array(all))

@@ -8,6 +8,7 @@ use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::cloud::models::MicroDollars;
+use crate::protocol::json::typed::Misfit;
 
 /// The largest whole number that JavaScript holds exactly. SQLite is reached through it, so nothing larger is stored.
 const MOST: u64 = (1 << 53) - 1;
@@ -235,6 +236,13 @@ impl fmt::Display for Failure {
 }
 
 impl std::error::Error for Failure {}
+
+impl From<Misfit> for Failure {
+    fn from(misfit: Misfit) -> Self {
+        // Where alone: what is said of it may quote what was read.
+        Self(format!("JSON of another form was expected at `{}`", misfit.path))
+    }
+}
 
 impl From<serde_json::Error> for Failure {
     fn from(error: serde_json::Error) -> Self {

@@ -14,6 +14,7 @@ use crate::edge::features::Features;
 use crate::edge::intents::Intent;
 use crate::edge::linear::Classified;
 use crate::error::Error;
+use crate::protocol::json::typed;
 
 /// The kind of document that an own intent is.
 pub const KIND: &str = "intent";
@@ -168,7 +169,8 @@ impl Remembered {
             return same.own.clone();
         }
         // What cannot be read was written by another version: the tenant has none until it is written again.
-        let documents: Vec<Document> = serde_json::from_slice(bytes).unwrap_or_default();
+        let read = std::str::from_utf8(bytes).ok().and_then(|text| typed::read(text).ok());
+        let documents: Vec<Document> = read.unwrap_or_default();
         let own = Rc::new(Own::of(&documents));
         let held = known.values().map(|known| known.own.examples.saturating_add(1)).fold(own.examples, usize::saturating_add);
         if held > MOST_REMEMBERED {

@@ -333,6 +333,8 @@ describe("a wrong configuration", () => {
     ["HEALTH", { breakers: "hunter2" }],
     ["HEALTH", { hunter2: 1 }],
     ["HEALTH", { least_calls: 1 }],
+    ["PLATFORMS", { hunter2: {} }],
+    ["PLATFORMS", { x: { limit: 0 } }],
     ["MAX_COMPLETION_TOKENS", 0],
     ["CACHE_MODE", "sometimes"],
     ["CACHE_MATCH", "likeness"],

@@ -561,3 +561,57 @@ pub fn raises(object: &serde_json::Map<String, serde_json::Value>) -> bool {
 pub fn cases(count: u32) -> ProptestConfig {
     ProptestConfig { cases: count, failure_persistence: None, max_shrink_iters: 4000, ..ProptestConfig::default() }
 }
+
+/// Texts as posts are, and as they could be: arbitrary Unicode, with links, names, hashtags, joined emoji and marks thrown in.
+pub fn posts() -> impl Strategy<Value = String> {
+    const PIECES: [&str; 40] = [
+        " ",
+        " ",
+        " ",
+        "\n",
+        "\n\n",
+        ". ",
+        "! ",
+        "? ",
+        "word",
+        "Another",
+        "longer sentence here. ",
+        "https://example.com/path?q=1#f",
+        "http://a.co",
+        "example.org/x",
+        "@name",
+        "@me@example.social",
+        "#tag",
+        "#Größe",
+        "a@b.example.com",
+        "👨\u{200d}👩\u{200d}👧\u{200d}👦",
+        "🇩🇪",
+        "👍🏽",
+        "e\u{301}",
+        "1\u{fe0f}\u{20e3}",
+        "日本語の文。",
+        "<b>",
+        "…",
+        "— ",
+        "1,000",
+        "50%",
+        "$5",
+        "u/someone",
+        "\u{200d}",
+        "\u{fe0f}",
+        "़",
+        "क्ष",
+        "Z\u{351}\u{36f}\u{36f}\u{36f}\u{36f}",
+        "שּׁ",
+        "\u{feff}",
+        "\u{ffff}",
+    ];
+    let piece = prop_oneof![
+        6 => (0..PIECES.len()).prop_map(|place| PIECES[place].to_owned()),
+        2 => "[a-z]{1,12}",
+        1 => any::<char>().prop_map(String::from),
+        1 => "\\PC{0,6}",
+    ];
+    (proptest::collection::vec(piece, 0..60), 1_usize..12)
+        .prop_map(|(pieces, times)| if times > 8 { pieces.concat().repeat(times) } else { pieces.concat() })
+}

@@ -1,8 +1,9 @@
 //! A JSON value as a type, read where it lies; what is wrong is told with its path.
 //!
-//! serde's derived code is made anew for each kind of source that it reads from, and for each layer around one. Bodies and variables have
-//! this one source, without a layer: that is a tenth of the Worker's size.
+//! serde's derived code is made anew for each kind of source that it reads from, and for each layer around one. Everything that is read as
+//! a type has this one source, without a layer: bodies, variables, records, and what Workers and ledgers say to each other.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::Deserializer;
@@ -10,7 +11,7 @@ use serde::de::{
     self, DeserializeOwned, DeserializeSeed, EnumAccess, IntoDeserializer, MapAccess, SeqAccess, Unexpected, VariantAccess, Visitor,
 };
 
-use super::{Kind, Value, push_index, push_key};
+use super::{Document, Kind, Value, push_index, push_key};
 
 /// Why a value is not of a type.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +37,15 @@ pub fn typed<T: DeserializeOwned>(value: Value<'_>) -> Result<T, Misfit> {
         }
         Misfit { path, said: fault.said }
     })
+}
+
+/// Reads a text of the gateway's own as a type.
+///
+/// # Errors
+/// It is not JSON, or not of the type.
+pub fn read<T: DeserializeOwned>(text: &str) -> Result<T, Misfit> {
+    let document = Document::read(text.as_bytes()).map_err(|offence| Misfit { path: offence.path, said: "it is not JSON".to_owned() })?;
+    typed(document.root())
 }
 
 /// A step on the way to what is wrong.
@@ -76,12 +86,14 @@ impl de::Error for Fault {
 #[derive(Clone, Copy)]
 struct Source<'d>(Value<'d>);
 
-impl Source<'_> {
-    fn text(self) -> Result<String, Fault> {
-        self.0.text().map(std::borrow::Cow::into_owned).ok_or_else(|| de::Error::custom("half a character, expected whole characters"))
+impl<'d> Source<'d> {
+    fn text(self) -> Result<Cow<'d, str>, Fault> {
+        self.0.text().ok_or_else(|| de::Error::custom("half a character, expected whole characters"))
     }
 
-    fn unexpected<T>(self, expected: &dyn de::Expected) -> Result<T, Fault> {
+    /// That the value is of another kind than a visitor takes. One function for all visitors.
+    #[inline(never)]
+    fn unexpected(self, expected: &dyn de::Expected) -> Fault {
         let found = match self.0.kind() {
             Kind::Null => Unexpected::Unit,
             Kind::Bool => Unexpected::Bool(self.0.boolean() == Some(true)),
@@ -90,36 +102,102 @@ impl Source<'_> {
             Kind::Array => Unexpected::Seq,
             Kind::Object => Unexpected::Map,
         };
-        Err(de::Error::invalid_type(found, expected))
+        de::Error::invalid_type(found, expected)
     }
 
-    fn number<'de, V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+    #[inline(never)]
+    fn numeral(self) -> Result<Numeral, Fault> {
         let literal = self.0.number().unwrap_or_default();
-        if let Ok(number) = literal.parse::<u64>() {
-            visitor.visit_u64(number)
-        } else if let Ok(number) = literal.parse::<i64>() {
-            visitor.visit_i64(number)
+        if let Ok(number) = literal.parse() {
+            Ok(Numeral::Whole(number))
+        } else if let Ok(number) = literal.parse() {
+            Ok(Numeral::Below(number))
         } else {
             match literal.parse::<f64>() {
-                Ok(number) if number.is_finite() => visitor.visit_f64(number),
+                Ok(number) if number.is_finite() => Ok(Numeral::Real(number)),
                 _ => Err(de::Error::custom("a number without end, expected one that can be reckoned with")),
             }
         }
     }
+
+    fn number<'de, V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        if self.0.kind() != Kind::Number {
+            return Err(self.unexpected(&visitor));
+        }
+        match self.numeral()? {
+            Numeral::Whole(number) => visitor.visit_u64(number),
+            Numeral::Below(number) => visitor.visit_i64(number),
+            Numeral::Real(number) => visitor.visit_f64(number),
+        }
+    }
+
+    fn string<'de, V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        if self.0.kind() == Kind::String { visitor.visit_str(&self.text()?) } else { Err(self.unexpected(&visitor)) }
+    }
+
+    /// An enum's value: a name, or an object of one name and what it holds.
+    fn variant(self) -> Result<Variant<'d>, Fault> {
+        let mut members = self.0.members();
+        match (self.0.kind(), members.next(), members.next()) {
+            (Kind::String, ..) => Ok(Variant { name: self.text()?, value: None }),
+            (Kind::Object, Some((name, value)), None) => Ok(Variant { name: Source(name).text()?, value: Some(Source(value)) }),
+            _ => Err(self.unexpected(&"a string")),
+        }
+    }
+
+    fn members(self) -> Members<'d, impl Iterator<Item = (Value<'d>, Value<'d>)>> {
+        Members { rest: self.0.members(), value: None }
+    }
+}
+
+/// What a number's literal says.
+enum Numeral {
+    Whole(u64),
+    Below(i64),
+    Real(f64),
+}
+
+/// Each kind of visitor is asked only what it may answer: to ask it everything is code for everything, for each type that is read.
+macro_rules! of_kind {
+    ($way:ident: $($name:ident)+) => {
+        $(fn $name<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+            self.$way(visitor)
+        })+
+    };
 }
 
 impl<'de> Deserializer<'de> for Source<'_> {
     type Error = Fault;
+
+    of_kind!(number: deserialize_i8 deserialize_i16 deserialize_i32 deserialize_i64 deserialize_u8 deserialize_u16 deserialize_u32
+        deserialize_u64 deserialize_f32 deserialize_f64);
+    of_kind!(string: deserialize_char deserialize_str deserialize_string deserialize_identifier);
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
         match self.0.kind() {
             Kind::Null => visitor.visit_unit(),
             Kind::Bool => visitor.visit_bool(self.0.boolean() == Some(true)),
             Kind::Number => self.number(visitor),
-            Kind::String => visitor.visit_string(self.text()?),
-            Kind::Array => visitor.visit_seq(Elements { rest: self.0.elements(), place: 0 }),
-            Kind::Object => visitor.visit_map(Members { rest: self.0.members(), value: None }),
+            Kind::String => self.string(visitor),
+            Kind::Array => self.deserialize_seq(visitor),
+            Kind::Object => self.deserialize_map(visitor),
         }
+    }
+
+    fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        let Some(is) = self.0.boolean() else { return Err(self.unexpected(&visitor)) };
+        visitor.visit_bool(is)
+    }
+
+    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        if self.0.kind() != Kind::Array {
+            return Err(self.unexpected(&visitor));
+        }
+        visitor.visit_seq(Elements { rest: self.0.elements(), place: 0 })
+    }
+
+    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        if self.0.kind() == Kind::Object { visitor.visit_map(self.members()) } else { Err(self.unexpected(&visitor)) }
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
@@ -132,16 +210,11 @@ impl<'de> Deserializer<'de> for Source<'_> {
 
     /// A list in an object's place is refused: serde would take its elements for the fields in their order, which nobody means.
     fn deserialize_struct<V: Visitor<'de>>(self, _: &'static str, _: &'static [&'static str], visitor: V) -> Result<V::Value, Fault> {
-        if self.0.kind() == Kind::Object { self.deserialize_any(visitor) } else { self.unexpected(&visitor) }
+        self.deserialize_map(visitor)
     }
 
     fn deserialize_enum<V: Visitor<'de>>(self, _: &'static str, _: &'static [&'static str], visitor: V) -> Result<V::Value, Fault> {
-        let mut members = self.0.members();
-        match (self.0.kind(), members.next(), members.next()) {
-            (Kind::String, ..) => visitor.visit_enum(IntoDeserializer::<Fault>::into_deserializer(self.text()?)),
-            (Kind::Object, Some((name, value)), None) => visitor.visit_enum(Variant { name: Source(name).text()?, value: Source(value) }),
-            _ => self.unexpected(&"a string"),
-        }
+        visitor.visit_enum(self.variant()?)
     }
 
     fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
@@ -149,7 +222,7 @@ impl<'de> Deserializer<'de> for Source<'_> {
     }
 
     serde::forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct seq tuple tuple_struct map identifier
+        i128 u128 bytes byte_buf unit unit_struct tuple tuple_struct
     }
 }
 
@@ -171,7 +244,7 @@ impl<'de, 'd, I: Iterator<Item = Value<'d>>> SeqAccess<'de> for Elements<I> {
 
 struct Members<'d, I> {
     rest: I,
-    value: Option<(String, Value<'d>)>,
+    value: Option<(Cow<'d, str>, Value<'d>)>,
 }
 
 impl<'de, 'd, I: Iterator<Item = (Value<'d>, Value<'d>)>> MapAccess<'de> for Members<'d, I> {
@@ -180,50 +253,67 @@ impl<'de, 'd, I: Iterator<Item = (Value<'d>, Value<'d>)>> MapAccess<'de> for Mem
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Fault> {
         let Some((key, value)) = self.rest.next() else { return Ok(None) };
         let name = Source(key).text()?;
-        let read = seed.deserialize(IntoDeserializer::<Fault>::into_deserializer(name.as_str()));
-        let read = read.map(Some).map_err(|fault| fault.under(Step::Key(name.clone())));
+        let read = seed.deserialize(IntoDeserializer::<Fault>::into_deserializer(&*name));
+        let read = read.map(Some).map_err(|fault| fault.under(Step::Key(name.clone().into_owned())));
         self.value = Some((name, value));
         read
     }
 
     fn next_value_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<T::Value, Fault> {
         let (name, value) = self.value.take().ok_or_else(|| <Fault as de::Error>::custom("a value without a key"))?;
-        seed.deserialize(Source(value)).map_err(|fault| fault.under(Step::Key(name)))
+        seed.deserialize(Source(value)).map_err(|fault| fault.under(Step::Key(name.into_owned())))
     }
 }
 
-/// An enum's variant that holds something.
+/// An enum's variant, and what it holds.
 struct Variant<'d> {
-    name: String,
-    value: Source<'d>,
+    name: Cow<'d, str>,
+    value: Option<Source<'d>>,
 }
 
 impl<'de, 'd> EnumAccess<'de> for Variant<'d> {
     type Error = Fault;
-    type Variant = Source<'d>;
+    type Variant = Held<'d>;
 
-    fn variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<(T::Value, Source<'d>), Fault> {
-        let name = IntoDeserializer::<Fault>::into_deserializer(self.name.as_str());
-        Ok((seed.deserialize(name).map_err(|fault: Fault| fault.under(Step::Key(self.name.clone())))?, self.value))
+    fn variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<(T::Value, Held<'d>), Fault> {
+        let name = IntoDeserializer::<Fault>::into_deserializer(&*self.name);
+        let read = seed.deserialize(name);
+        match (read, self.value) {
+            (Ok(variant), value) => Ok((variant, Held(value))),
+            (Err(fault), Some(_)) => Err(fault.under(Step::Key(self.name.into_owned()))),
+            (Err(fault), None) => Err(fault),
+        }
     }
 }
 
-impl<'de> VariantAccess<'de> for Source<'_> {
+/// What a variant holds: nothing when the name stands alone.
+struct Held<'d>(Option<Source<'d>>);
+
+impl<'d> Held<'d> {
+    fn source(&self) -> Result<Source<'d>, Fault> {
+        self.0.ok_or_else(|| de::Error::custom("a name alone, expected an object with the name as its key"))
+    }
+}
+
+impl<'de> VariantAccess<'de> for Held<'_> {
     type Error = Fault;
 
     fn unit_variant(self) -> Result<(), Fault> {
-        if self.0.is_null() { Ok(()) } else { self.unexpected(&"nothing beside the name") }
+        match self.0 {
+            Some(source) if !source.0.is_null() => Err(source.unexpected(&"nothing beside the name")),
+            _ => Ok(()),
+        }
     }
 
     fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, Fault> {
-        seed.deserialize(self)
+        seed.deserialize(self.source()?)
     }
 
     fn tuple_variant<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, Fault> {
-        self.deserialize_any(visitor)
+        self.source()?.deserialize_seq(visitor)
     }
 
     fn struct_variant<V: Visitor<'de>>(self, _: &'static [&'static str], visitor: V) -> Result<V::Value, Fault> {
-        self.deserialize_any(visitor)
+        self.source()?.deserialize_map(visitor)
     }
 }
