@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::administration;
-use super::files::{Owner, kept_seconds};
+use super::files::{Owner, kept_seconds, refusal};
 use super::query::{Query, wrong};
 use super::route::BatchTarget;
 use super::tell;
@@ -38,16 +38,9 @@ struct Body {
     #[serde(default)]
     metadata: Option<Map<String, Value>>,
     #[serde(default)]
-    output_expires_after: Option<Expiry>,
+    output_expires_after: Option<Map<String, Value>>,
     #[serde(default)]
     priority: Option<String>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Expiry {
-    anchor: String,
-    seconds: u64,
 }
 
 /// Answers for batches.
@@ -82,7 +75,7 @@ pub async fn answer(
                 None => {}
                 Some("ended") => {
                     let message = "The batch has come to its end, and can no longer be cancelled.";
-                    return Err(Error::new(409, "batch_ended", message).about("batch_id").final_word());
+                    return Err(refusal(409, "batch_ended", "batch_id", message));
                 }
                 Some(_) => return Err(unknown(id)),
             }
@@ -95,7 +88,7 @@ pub async fn answer(
 
 fn unknown(id: &str) -> Error {
     let message = format!("There is no batch {id}. `GET /v1/batches` lists those of the last 90 days.");
-    Error::new(404, "batch_not_found", message).about("batch_id").final_word()
+    refusal(404, "batch_not_found", "batch_id", message)
 }
 
 /// Batches as clients read them, from what a store says of them.
@@ -130,8 +123,12 @@ async fn create(gateway: &Gateway, call: &Call, owner: &Owner<'_>) -> Result<Val
     }
     let metadata = body.metadata.unwrap_or_default();
     check_metadata(&metadata)?;
-    let expiry = body.output_expires_after.as_ref();
-    let kept = kept_seconds(expiry.map(|expiry| &*expiry.anchor), expiry.map(|expiry| expiry.seconds), "output_expires_after")?;
+    let expiry = body.output_expires_after.unwrap_or_default();
+    if expiry.iter().any(|(name, value)| !(name == "anchor" && value.is_string() || name == "seconds" && value.is_u64())) {
+        return Err(wrong("output_expires_after", "must be {\"anchor\": \"created_at\", \"seconds\": …}"));
+    }
+    let (anchor, seconds) = (expiry.get("anchor").and_then(Value::as_str), expiry.get("seconds").and_then(Value::as_u64));
+    let kept = kept_seconds(anchor, seconds, "output_expires_after")?;
     let priority = body.priority.as_deref().or_else(|| metadata.get("priority").and_then(Value::as_str));
     let now_ms = call.now_ms();
     let starts_ms = match priority {
@@ -141,7 +138,7 @@ async fn create(gateway: &Gateway, call: &Call, owner: &Owner<'_>) -> Result<Val
             if wait_ms >= window_ms {
                 let message = "The off-peak hours begin after the completion window has ended. Allow a longer `completion_window`, or leave \
                                `priority` out.";
-                return Err(Error::invalid("off_peak_too_late", "completion_window", message));
+                return Err(refusal(400, "off_peak_too_late", "completion_window", message));
             }
             Some(now_ms.saturating_add(wait_ms))
         }
@@ -149,7 +146,7 @@ async fn create(gateway: &Gateway, call: &Call, owner: &Owner<'_>) -> Result<Val
     };
     let digest = owner.caller.digest.ok_or_else(|| {
         // A browser token never has the scope.
-        Error::new(403, "scope_missing", "A batch is made with a key.").about("api_key").final_word()
+        refusal(403, "scope_missing", "api_key", "A batch is made with a key.")
     })?;
     let head = owner.sealed(&head_name(&body.input_file_id), &json!({"metadata": metadata})).await?;
     let shop = owner.shop();
@@ -176,7 +173,7 @@ async fn create(gateway: &Gateway, call: &Call, owner: &Owner<'_>) -> Result<Val
         }
         Some(_) => {
             let message = "There is no such file. Upload one to /v1/files with `purpose` batch, and give its id.";
-            return Err(Error::invalid("file_not_found", "input_file_id", message));
+            return Err(refusal(400, "file_not_found", "input_file_id", message));
         }
     }
     let shown = batches(owner, &reply, bytes).await?.pop().ok_or_else(|| unknown(""))?;

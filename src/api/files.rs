@@ -1,5 +1,7 @@
 //! `/v1/files`: the files of batches: uploaded, listed, given out, deleted. What they say is encrypted on its way into the tenant's store.
 
+use std::borrow::Cow;
+
 use serde_json::{Value, json};
 
 use super::query::{Query, wrong};
@@ -58,7 +60,7 @@ impl<'c> Owner<'c> {
         }
         if !caller.stores() {
             let message = "Files and batches keep what they are given, and nothing of this key's calls may be kept (`store: false`). Use another key.";
-            return Err(Error::new(403, "batch_needs_store", message).about("api_key").final_word());
+            return Err(refusal(403, "batch_needs_store", "api_key", message));
         }
         Ok(Self { gateway, caller, call })
     }
@@ -100,6 +102,14 @@ impl<'c> Owner<'c> {
         let event = Event { what: what.to_owned(), who: self.caller.record.id.clone(), user: None, details };
         self.gateway.note(self.caller.tenant_name(), self.caller.region(), Note::Event(event), Vec::new());
     }
+}
+
+/// A refusal that a repeated call would meet again. One function for all of them, which are many.
+#[inline(never)]
+pub fn refusal<T: Into<Cow<'static, str>>>(status: u16, code: &'static str, param: &'static str, message: T) -> Error {
+    let mut error = Error::new(status, code, message);
+    error.param.push_str(param);
+    error.final_word()
 }
 
 fn unsealed() -> Error {
@@ -156,7 +166,7 @@ pub async fn answer(
                 }
                 Some("in_use") => {
                     let message = "A batch is working on this file. Cancel it, or wait for its end.";
-                    Err(Error::new(409, "file_in_use", message).about("file_id").final_word())
+                    Err(refusal(409, "file_in_use", "file_id", message))
                 }
                 Some(_) => Err(unknown(id)),
             }
@@ -171,7 +181,7 @@ pub async fn answer(
 
 fn unknown(id: &str) -> Error {
     let message = format!("There is no file {id}. It was deleted, has expired, or never was: `GET /v1/files` lists those that there are.");
-    Error::new(404, "file_not_found", message).about("file_id").final_word()
+    refusal(404, "file_not_found", "file_id", message)
 }
 
 async fn one(owner: &Owner<'_>, id: &str) -> Result<Value, Error> {
@@ -258,7 +268,7 @@ async fn rows(owner: &Owner<'_>, id: &str, after: Option<u64>) -> Result<(Vec<u8
     let names = reply.rows.iter().map(|(row, size)| (format!("{} {row}", reply.of), *size)).collect();
     let opened = owner.call.unseal_all(names, bytes, owner.sealing()?).await.ok_or_else(|| {
         let message = "The file can no longer be read: the tenant's stored data was erased, or EDGE_SECRET was replaced.";
-        Error::new(410, "file_unreadable", message).about("file_id").final_word()
+        refusal(410, "file_unreadable", "file_id", message)
     })?;
     Ok((opened.concat(), last, reply.more))
 }
@@ -279,12 +289,12 @@ impl Coming<'_, '_> {
         self.size = self.size.saturating_add(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
         if self.size > LARGEST_FILE {
             let message = format!("The file is larger than {LARGEST_FILE} bytes. Split it.");
-            return Err(Error::new(413, "file_too_large", message).about("file").final_word());
+            return Err(refusal(413, "file_too_large", "file", message));
         }
         let full = self.cutter.feed(bytes).map_err(|_| {
             let line = self.lines.saturating_add(1);
             let message = format!("A line behind line {line} is longer than {LONGEST_LINE} bytes. Each line holds one request.");
-            Error::invalid("line_too_long", "file", message).final_word()
+            refusal(400, "line_too_long", "file", message)
         })?;
         self.lines = full.iter().fold(self.lines, |lines, part| lines.saturating_add(part.lines));
         self.waiting.extend(full);
@@ -294,7 +304,7 @@ impl Coming<'_, '_> {
     async fn send(&mut self) -> Result<(), Error> {
         if self.lines > MOST_LINES {
             let message = format!("The file has more than {MOST_LINES} lines. Split it.");
-            return Err(Error::invalid("too_many_lines", "file", message).final_word());
+            return Err(refusal(400, "too_many_lines", "file", message));
         }
         let parts = std::mem::take(&mut self.waiting);
         if parts.is_empty() {
@@ -320,7 +330,7 @@ impl Coming<'_, '_> {
 }
 
 fn broken() -> Error {
-    Error::invalid("broken_body", "body", "The upload broke off, or took longer than an hour. Send it again.")
+    refusal(400, "broken_body", "body", "The upload broke off, or took longer than an hour. Send it again.")
 }
 
 /// Takes some of an upload that is refused, and lets it go: a client that is still sending would not read the answer.
@@ -335,11 +345,11 @@ async fn drain(call: &Call) {
 async fn upload(gateway: &Gateway, call: &Call, owner: &Owner<'_>) -> Result<Answered, Error> {
     if call.head.header(ReadHeader::ContentEncoding).is_some_and(|coding| !coding.eq_ignore_ascii_case("identity")) {
         let message = "The body of this request may not be compressed.";
-        return Err(Error::new(415, "unsupported_content_encoding", message).about("content-encoding").final_word());
+        return Err(refusal(415, "unsupported_content_encoding", "content-encoding", message));
     }
     let form = Form::of(call.head.header(ReadHeader::ContentType).unwrap_or_default()).ok_or_else(|| {
         let message = "The body must be a form with a file: `multipart/form-data` with `file` and `purpose`.";
-        Error::new(415, "unsupported_media_type", message).about("content-type").final_word()
+        refusal(415, "unsupported_media_type", "content-type", message)
     })?;
     let (begun, _) = owner.shop().ask(&Ask::BeginFile, Vec::new()).await?;
     let id = begun.get("id").and_then(Value::as_str).unwrap_or_default().to_owned();
@@ -368,7 +378,7 @@ async fn taken(call: &Call, mut form: Form, coming: &mut Coming<'_, '_>) -> Resu
             match event {
                 Piece::Field { name, filename: given } if name == "file" => {
                     if filename.is_some() {
-                        return Err(Error::invalid("wrong_value", "file", "`file` stands twice: upload one file at a time."));
+                        return Err(refusal(400, "wrong_value", "file", "`file` stands twice: upload one file at a time."));
                     }
                     filename = Some(given.unwrap_or_else(|| "file.jsonl".to_owned()));
                     in_file = true;
@@ -427,5 +437,5 @@ fn missing(field: &'static str) -> Error {
 }
 
 fn malformed() -> Error {
-    Error::invalid("broken_form", "body", "The body is not the form that its content type says, or broke off. Send it again.")
+    refusal(400, "broken_form", "body", "The body is not the form that its content type says, or broke off. Send it again.")
 }

@@ -126,7 +126,7 @@ fn find(text: &[u8], wanted: &[u8]) -> Option<usize> {
 
 fn field(head: &[u8]) -> Option<Event> {
     let head = std::str::from_utf8(head).ok()?;
-    let disposition = head.split("\r\n").find_map(|line| {
+    let disposition = head.lines().find_map(|line| {
         let (name, value) = line.split_once(':')?;
         name.trim().eq_ignore_ascii_case("content-disposition").then_some(value)
     })?;
@@ -147,10 +147,14 @@ fn parameter(text: &str, wanted: &str) -> Option<String> {
                     match characters.next()? {
                         (at, '"') => break at,
                         (_, '\\') => value.push(characters.next()?.1),
+                        (at, '%') if quoted.get(at..).is_some_and(|rest| rest.starts_with("%22")) => {
+                            value.push('"');
+                            characters.nth(1);
+                        }
                         (_, character) => value.push(character),
                     }
                 };
-                (value.replace("%22", "\""), quoted.get(end..)?.split_once(';').map(|(_, behind)| behind))
+                (value, quoted.get(end..)?.split_once(';').map(|(_, behind)| behind))
             }
             None => {
                 let (value, behind) = behind.split_once(';').map_or((behind, None), |(value, behind)| (value, Some(behind)));

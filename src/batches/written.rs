@@ -1,6 +1,6 @@
 //! The lines of output and error files, as OpenAI writes them, and batches and files as its clients read them.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::message::{Closing, LineError, Record, Status, object};
 use crate::protocol::json::Document;
@@ -28,7 +28,7 @@ pub fn answered(batch: &str, line: u64, raw_id: &str, status: u16, body: &[u8]) 
 
 /// The line for a call that was not made.
 pub fn unasked(batch: &str, line: u64, raw_id: &str, closing: &Closing) -> Vec<u8> {
-    let error = json!({"code": closing.code, "message": closing.message});
+    let error = object(vec![("code", closing.code.as_str().into()), ("message", closing.message.as_str().into())]);
     let id = request_id(batch, line);
     format!("{{\"id\":\"{id}\",\"custom_id\":{raw_id},\"response\":null,\"error\":{error}}}\n").into_bytes()
 }

@@ -160,12 +160,12 @@ test("each line is a call of the key: its usage, its cache, its models, its guar
   const patched = await administer(edge, "PATCH", "/admin/tenants/counted", { guardrails: { words: [{ name: "no", words: ["forbidden"], where: ["prompt"], action: "block" }] } });
   assert.equal(patched.status, 200, await patched.text());
   const ai = client(key);
-  const lines = [line("one", "same", { temperature: 0 }), line("other", "x", { model: "qwen-3.8-27b" }), line("word", "a forbidden thing")];
+  const lines = [line("one", "same", { temperature: 0, max_completion_tokens: 2000 }), line("other", "x", { model: "qwen-3.8-27b" }), line("word", "a forbidden thing")];
   const done = await ended((await begin(lines, {}, ai)).id, ai);
   assert.deepEqual(done.request_counts, { total: 3, completed: 1, failed: 2 });
   const codes = (await read(done.error_file_id, ai)).map(({ custom_id, response }) => [custom_id, response.status_code]);
   assert.deepEqual(codes, [["other", 403], ["word", 400]]);
-  const again = await ended((await begin([line("two", "same", { temperature: 0 })], {}, ai)).id, ai);
+  const again = await ended((await begin([line("two", "same", { temperature: 0, max_completion_tokens: 2000 })], {}, ai)).id, ai);
   assert.equal(again.request_counts.completed, 1);
   await eventually(async () => {
     const { total } = await usageOf(edge, "counted", `&key=${id}`);
