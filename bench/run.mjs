@@ -4,6 +4,7 @@ import path from "node:path";
 import { parseArgs } from "node:util";
 import { build as buildWorker } from "../scripts/build.mjs";
 import { ensure, main, root, run, SetupError } from "../scripts/toolchain.mjs";
+import { batch } from "./batch.mjs";
 import { contenders } from "./contenders.mjs";
 import { content } from "./content.mjs";
 import { instructions } from "./instructions.mjs";
@@ -15,7 +16,7 @@ import { hits, misses, streams } from "./throughput.mjs";
 import { understanding } from "./understanding.mjs";
 import { serve } from "./workerd.mjs";
 
-const sections = { miss: [misses], stream: [streams, paced], hit: [hits], latency: [latency], edge: [understanding], content: [content], start: [startup], instructions: [instructions] };
+const sections = { miss: [misses], stream: [streams, paced], hit: [hits], latency: [latency], edge: [understanding], content: [content], batch: [batch], start: [startup], instructions: [instructions] };
 
 function options() {
   const { values } = parseArgs({
@@ -40,7 +41,7 @@ function build({ "no-build": skip, contender }) {
   if (skip) return;
   const env = ensure();
   if (contender === "maya-edge") buildWorker(env);
-  run("cargo", ["build", "--release", "--quiet", "-p", "edge-load"], { env });
+  run("cargo", ["build", "--release", "--quiet", "-p", "edge-load", "-p", "cerebras-stand-in"], { env });
 }
 
 /** Servers stay up between the parts: what they compiled once stays compiled. */
@@ -66,6 +67,7 @@ await main(async () => {
     contenders: all,
     servers: servers(all, origin),
     contender: chosen.contender,
+    quick: chosen.quick,
     rounds: chosen.quick ? 5 : 15,
     latencyRounds: chosen.quick ? 1 : 3,
     starts: chosen.quick ? 3 : 9,

@@ -4,8 +4,8 @@ import path from "node:path";
 import { gzipSync } from "node:zlib";
 import { root } from "./toolchain.mjs";
 
-// 1.75 MiB: the start-up stays far below a second, and plans allow 3 MB.
-const LIMIT = 1_835_008;
+// 2 MB. All models with routing and guardrails are within 1.5; posts and batches are the rest. Start stays far below a second; plans allow 3 MB.
+const LIMIT = 2_000_000;
 const files = ["build/index.js", "build/index_bg.wasm"];
 const sizes = files.map((file) => gzipSync(fs.readFileSync(path.join(root, file)), { level: 9 }).length);
 const total = sizes.reduce((sum, size) => sum + size, 0);

@@ -13,13 +13,14 @@ use crate::admission::secrets::{EdgeSecret, SHORTEST_SECRET};
 use crate::cloud::health::Settings;
 use crate::cloud::models::{Model, Models};
 use crate::cloud::route::Routing;
+use crate::cloud::route::rules::Hours;
 use crate::content::platform::PlatformTable;
 use crate::error::Error;
 use crate::protocol::json::Document;
 use crate::protocol::json::typed::{Misfit, typed};
 
 /// The variables that the gateway reads.
-pub const NAMES: [&str; 20] = [
+pub const NAMES: [&str; 21] = [
     "CEREBRAS_API_KEY",
     "ADMIN_SECRET",
     "EDGE_SECRET",
@@ -39,6 +40,7 @@ pub const NAMES: [&str; 20] = [
     "CACHE_TTL_SECONDS",
     "POLICY_VERSION",
     "CORS_ORIGINS",
+    "OFF_PEAK",
     "PLATFORMS",
 ];
 
@@ -125,6 +127,8 @@ pub struct Config {
     pub policy_version: String,
     /// Origins whose pages may call; `*` for all.
     pub cors_origins: Vec<String>,
+    /// The hours in which batches begin that can wait.
+    pub off_peak: Hours,
     /// What a post may be on each platform.
     pub platforms: PlatformTable,
 }
@@ -198,6 +202,7 @@ impl Config {
             cache_ttl,
             policy_version: vars.take("POLICY_VERSION")?.unwrap_or_else(|| "1".to_owned()),
             cors_origins: vars.take("CORS_ORIGINS")?.unwrap_or_default(),
+            off_peak: vars.take("OFF_PEAK")?.unwrap_or(Hours::NIGHT),
         })
     }
 }

@@ -15,6 +15,7 @@
 //! * [`protocol`]: the wire: JSON, requests, answers, event streams, headers
 //! * [`edge`]: what the Worker can tell of a text by itself
 //! * [`understanding`]: what a text is, by the Worker or by a model in the cloud
+//! * [`batches`]: many calls in one file, made in the background
 //! * [`content`]: posts for social media
 //! * [`telemetry`]: what the gateway tells of itself
 //! * [`config`] and [`error`]: what an operator sets, and what a caller gets when something is wrong
@@ -23,6 +24,7 @@
 
 pub mod admission;
 pub mod api;
+pub mod batches;
 pub mod boundary;
 pub mod cache;
 pub mod cloud;
@@ -43,12 +45,15 @@ use wasm_bindgen::prelude::*;
 use worker as _;
 
 use admission::Acquaintances;
+use admission::keys::KeyDigest;
+use batches::message::Work;
 use boundary::{Call, JsCall, task};
 use cloud::health::Health;
 use config::Config;
 use error::Error;
 use ledger::message::{Event, Note};
 use ledger::outbox::Outbox;
+use protocol::json::typed;
 
 /// What all requests of an isolate share.
 #[derive(Clone)]
@@ -82,6 +87,8 @@ pub struct Binds {
     pub ledger: bool,
     /// A rate limit on wrong keys.
     pub wrong_keys: bool,
+    /// Durable Objects and the queue: files and batches.
+    pub store: bool,
 }
 
 impl Gateway {
@@ -96,6 +103,7 @@ impl Gateway {
             keys: bound(admission::KEYS),
             ledger: bound(ledger::LEDGER),
             wrong_keys: bound(admission::WRONG_KEYS),
+            store: bound(batches::STORE) && bound(batches::QUEUE),
         };
         let lease = RefCell::default();
         let gateway = Self(Rc::new(Surroundings {
@@ -149,12 +157,52 @@ fn start() {
     console_error_panic_hook::set_once();
 }
 
+fn gateway(call: &JsCall) -> Gateway {
+    GATEWAY.with(|gateway| gateway.get_or_init(|| Gateway::of(call)).clone())
+}
+
 /// The Worker's `fetch` event. The answer goes out through the call.
 #[wasm_bindgen]
 pub fn fetch(call: JsCall) {
-    let gateway = GATEWAY.with(|gateway| gateway.get_or_init(|| Gateway::of(&call)).clone());
+    let gateway = gateway(&call);
     task::spawn(|inbox| async move {
         let call = Call::open(call, inbox);
         let _: boundary::Answered = api::answer(&gateway, &call).await;
+    });
+}
+
+/// A line of a batch: a call of the gateway's own, with the key that the SHA-256 in hexadecimal digits is of.
+#[wasm_bindgen]
+pub fn line(call: JsCall, key: &str) {
+    let gateway = gateway(&call);
+    let key = KeyDigest::from_hex(key);
+    task::spawn(|inbox| async move {
+        // What is no digest is none of any key, and refused as such.
+        let call = Call::granted(call, inbox, key.unwrap_or_else(|| KeyDigest::of("")));
+        let _: boundary::Answered = api::answer(&gateway, &call).await;
+    });
+}
+
+/// The Worker's `queue` event, a message at a time, and its `scheduled` event, which brings none. The answer tells whether it was done.
+#[wasm_bindgen]
+pub fn work(call: JsCall, message: String) {
+    let gateway = gateway(&call);
+    task::spawn(|inbox| async move {
+        let call = Call::open(call, inbox);
+        let work = typed::read(&message).ok().and_then(|message| Work::read(&message));
+        let done = match work {
+            Some(work) => batches::run::work(&gateway, &call, &work).await,
+            None if message.is_empty() => batches::run::tick(&gateway, &call).await,
+            None => {
+                // It will not be readable later, and is of no version that is at work.
+                call.log_failure("queue", "read a message");
+                Ok(())
+            }
+        };
+        if done.is_err() {
+            call.log_failure("batch", "work on a part");
+        }
+        gateway.outbox.deliver(&call).await;
+        let _: boundary::Answered = call.respond(if done.is_ok() { 204 } else { 500 }, &Default::default(), None);
     });
 }

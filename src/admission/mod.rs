@@ -218,6 +218,9 @@ async fn known(gateway: &Gateway, config: &Config, call: &Call) -> Result<Caller
                        (`wrangler secret put GATEWAY_KEYS`), or set ADMIN_SECRET and make keys over the API.";
         return Err(Error::new(500, "no_gateway_keys", message).about("GATEWAY_KEYS").final_word());
     }
+    if let Some(digest) = call.key() {
+        return by_key(gateway, config, call, digest, true).await;
+    }
     let Some(authorization) = call.head.header(ReadHeader::Authorization) else {
         return Err(wrong_key("An API key is missing: send the header `Authorization: Bearer <key>`."));
     };
@@ -227,9 +230,13 @@ async fn known(gateway: &Gateway, config: &Config, call: &Call) -> Result<Caller
     if tokens::looks_like_token(key) {
         return by_token(gateway, config, call, key).await;
     }
-    let digest = KeyDigest::of(key);
+    by_key(gateway, config, call, KeyDigest::of(key), issue::well_formed(key)).await
+}
+
+/// Who calls with a key, configured or made over the API; `may_be` is whether it can be one of the latter.
+async fn by_key(gateway: &Gateway, config: &Config, call: &Call, digest: KeyDigest, may_be: bool) -> Result<Caller, Error> {
     if let Some(GatewayKey { record, region, .. }) = keys::find(&config.keys, &digest) {
-        let tenant = tenant(gateway, config, call, &record.tenant).await?;
+        let tenant = tenant_of(gateway, config, call, &record.tenant).await?;
         return Ok(Caller {
             record: record.clone(),
             tenant,
@@ -240,8 +247,8 @@ async fn known(gateway: &Gateway, config: &Config, call: &Call) -> Result<Caller
             region: *region,
         });
     }
-    let record = managed(gateway, call, digest, issue::well_formed(key)).await?;
-    let tenant = tenant(gateway, config, call, &record.tenant).await?;
+    let record = managed(gateway, call, digest, may_be).await?;
+    let tenant = tenant_of(gateway, config, call, &record.tenant).await?;
     let region = configured_region(config, &record.tenant);
     Ok(Caller { record, tenant, managed: true, digest: Some(digest), token: None, issuer: None, region })
 }
@@ -281,7 +288,7 @@ async fn by_token(gateway: &Gateway, config: &Config, call: &Call, token: &str) 
     if record.tenant != claims.tenant || record.id != claims.key || !for_pages {
         return Err(gone());
     }
-    let tenant = tenant(gateway, config, call, &record.tenant).await?;
+    let tenant = tenant_of(gateway, config, call, &record.tenant).await?;
     let record = Rc::new(claims.narrow(&record, &config.models));
     Ok(Caller { record, tenant, managed, digest: None, token: Some(Rc::new(claims)), issuer, region })
 }
@@ -345,8 +352,11 @@ async fn post_few(gateway: &Gateway, call: &Call, tenant: &str, region: Option<R
     }
 }
 
-/// The tenant's record. A tenant that nobody has set anything for has none.
-async fn tenant(gateway: &Gateway, config: &Config, call: &Call, name: &str) -> Result<Rc<Tenant>, Error> {
+/// A tenant. One that nobody has set anything for has no record.
+///
+/// # Errors
+/// 503 when its record cannot be read.
+pub async fn tenant_of(gateway: &Gateway, config: &Config, call: &Call, name: &str) -> Result<Rc<Tenant>, Error> {
     let remembered = gateway.known.tenants.borrow().get(name, call.head.now_ms);
     if let Some(tenant) = remembered {
         return Ok(tenant);

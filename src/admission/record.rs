@@ -52,11 +52,13 @@ pub enum Scope {
     Content,
     /// The tenant's brands.
     Brands,
+    /// Files and batches. Each line of a batch also needs the scope of what it asks for.
+    Batches,
 }
 
 impl Scope {
     /// All of them: what a key may do unless its record says otherwise.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Completions,
         Self::Models,
         Self::Tokens,
@@ -67,6 +69,7 @@ impl Scope {
         Self::Intents,
         Self::Content,
         Self::Brands,
+        Self::Batches,
     ];
 
     /// Its name in records and tokens.
@@ -82,6 +85,7 @@ impl Scope {
             Self::Intents => "intents",
             Self::Content => "content",
             Self::Brands => "brands",
+            Self::Batches => "batches",
         }
     }
 }
@@ -163,6 +167,11 @@ pub enum Region {
 }
 
 impl Region {
+    /// The one of a jurisdiction.
+    pub fn named(jurisdiction: &str) -> Option<Self> {
+        (jurisdiction == Self::Eu.jurisdiction()).then_some(Self::Eu)
+    }
+
     /// The name of the Durable Objects' jurisdiction.
     pub fn jurisdiction(self) -> &'static str {
         match self {

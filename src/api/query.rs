@@ -87,13 +87,24 @@ impl Query {
         self.get(name).map(|text| text.parse().map_err(|_| wrong(name, "must be a whole number, not below 0"))).transpose()
     }
 
+    /// How many of something are asked for, from 1 on.
+    ///
+    /// # Errors
+    /// 400 for another number.
+    pub fn limit(&self, usual: u64, most: u64) -> Result<u64, Error> {
+        let limit = self.number("limit")?.unwrap_or(usual);
+        let told = || wrong("limit", &format!("must be a whole number from 1 to {most}"));
+        Some(limit).filter(|limit| (1..=most).contains(limit)).ok_or_else(told)
+    }
+
     fn date(&self, name: &str) -> Result<Option<(u64, String)>, Error> {
         let read = |text: &str| calendar::day(text).map(|day| (day, text.to_owned()));
         self.get(name).map(|text| read(text).ok_or_else(|| wrong(name, "must be a day such as 2026-12-31"))).transpose()
     }
 }
 
-fn wrong(parameter: &str, message: &str) -> Error {
+/// A value that cannot be so.
+pub fn wrong(parameter: &str, message: &str) -> Error {
     Error::invalid("wrong_value", parameter, format!("`{parameter}` {message}."))
 }
 

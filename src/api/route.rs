@@ -56,6 +56,32 @@ pub enum Resource {
     Brands,
     /// One of the tenant's brands.
     Brand(String),
+    /// Files of batches.
+    Files(FileTarget),
+    /// Batches.
+    Batches(BatchTarget),
+}
+
+/// Which files are meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FileTarget {
+    /// All of them.
+    All,
+    /// The one of an id.
+    One(String),
+    /// What the one of an id says.
+    Content(String),
+}
+
+/// Which batches are meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BatchTarget {
+    /// All of them.
+    All,
+    /// The one of an id.
+    One(String),
+    /// The end of the one of an id.
+    Cancel(String),
 }
 
 /// Which keys are meant.
@@ -108,8 +134,10 @@ impl Resource {
             | Self::Keys(KeyTarget::Rotation(_))
             | Self::Understanding(_)
             | Self::Embeddings
-            | Self::Posts(_) => "POST, OPTIONS",
-            Self::Intents => "GET, HEAD, POST, OPTIONS",
+            | Self::Posts(_)
+            | Self::Batches(BatchTarget::Cancel(_)) => "POST, OPTIONS",
+            Self::Files(FileTarget::One(_)) => "GET, HEAD, DELETE, OPTIONS",
+            Self::Files(FileTarget::All) | Self::Batches(BatchTarget::All) | Self::Intents => "GET, HEAD, POST, OPTIONS",
             Self::Intent(_) | Self::Brand(_) => "GET, HEAD, PUT, DELETE, OPTIONS",
             Self::Keys(KeyTarget::All) => "GET, HEAD, POST, OPTIONS",
             Self::Keys(KeyTarget::One(_)) => "GET, HEAD, PATCH, DELETE, OPTIONS",
@@ -166,7 +194,8 @@ impl<'p> Route<'p> {
             _ => models(rest)
                 .or_else(|| user(rest))
                 .or_else(|| one_of("/intents/", rest).map(Resource::Intent))
-                .or_else(|| one_of("/brands/", rest).map(Resource::Brand)),
+                .or_else(|| one_of("/brands/", rest).map(Resource::Brand))
+                .or_else(|| batching(rest)),
         };
         Self { tenant, resource }
     }
@@ -200,6 +229,31 @@ fn user(path: &str) -> Option<Resource> {
 /// The last segment of a path behind a prefix.
 fn one_of(prefix: &str, path: &str) -> Option<String> {
     path.strip_prefix(prefix).filter(|segment| !segment.is_empty() && !segment.contains('/')).map(str::to_owned)
+}
+
+fn batching(path: &str) -> Option<Resource> {
+    let mut segments = path.strip_prefix('/')?.split('/');
+    let (resource, id, below) = (segments.next()?, segments.next(), segments.next());
+    // Ids are the store's own, of letters, digits and the two.
+    let id = match id {
+        Some(id) if !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')) => {
+            Some(id.to_owned())
+        }
+        None => None,
+        Some(_) => return None,
+    };
+    if segments.next().is_some() {
+        return None;
+    }
+    match (resource, id, below) {
+        ("files", None, None) => Some(Resource::Files(FileTarget::All)),
+        ("files", Some(id), None) => Some(Resource::Files(FileTarget::One(id))),
+        ("files", Some(id), Some("content")) => Some(Resource::Files(FileTarget::Content(id))),
+        ("batches", None, None) => Some(Resource::Batches(BatchTarget::All)),
+        ("batches", Some(id), None) => Some(Resource::Batches(BatchTarget::One(id))),
+        ("batches", Some(id), Some("cancel")) => Some(Resource::Batches(BatchTarget::Cancel(id))),
+        _ => None,
+    }
 }
 
 fn models(path: &str) -> Option<Resource> {

@@ -10,6 +10,8 @@ use crate::Gateway;
 use crate::admission::proof;
 use crate::admission::record::{Scope, TenantRecord};
 use crate::admission::secrets::EdgeSecret;
+use crate::batches::message::Ask;
+use crate::batches::run::Shop;
 use crate::boundary::{Answered, Call};
 use crate::config::Config;
 use crate::error::Error;
@@ -66,6 +68,7 @@ pub async fn erase(gateway: &Gateway, call: &Call, ledger: &Ledger<'_>, user: Op
     }
     ledger.publish_record().await?;
     documents::renew(ledger, gateway).await?;
+    let stored = erase_store(gateway, ledger, user.is_none()).await?;
 
     let mut claims = Map::new();
     claims.insert("erased".to_owned(), if user.is_some() { "user" } else { "tenant" }.into());
@@ -74,6 +77,9 @@ pub async fn erase(gateway: &Gateway, call: &Call, ledger: &Ledger<'_>, user: Op
         claims.insert("subject_sha256".to_owned(), proof::subject(secret, &ledger.tenant, user).into());
     }
     claims.insert("removed".to_owned(), removed);
+    if let Some(stored) = stored {
+        claims.insert("removed_from_store".to_owned(), stored);
+    }
     claims.insert("at_ms".to_owned(), call.now_ms().into());
     claims.insert("caches".to_owned(), "unreadable within 60 s".into());
     claims.insert("audit".to_owned(), audit);
@@ -84,6 +90,16 @@ pub async fn erase(gateway: &Gateway, call: &Call, ledger: &Ledger<'_>, user: Op
         fields.insert("proof".to_owned(), proof::compact(&input, &signature).into());
     }
     Ok(tell(gateway, call, 200, &claims))
+}
+
+/// Removes the tenant's files and the results of its batches: nobody can tell in which of them a person's words are, and the key that they
+/// were encrypted with is gone.
+async fn erase_store(gateway: &Gateway, ledger: &Ledger<'_>, all: bool) -> Result<Option<Value>, Error> {
+    if !gateway.binds.store {
+        return Ok(None);
+    }
+    let shop = Shop { call: ledger.call, tenant: &ledger.tenant, region: ledger.region };
+    shop.ask(&Ask::Erase { all }, Vec::new()).await.map(|(removed, _)| Some(removed))
 }
 
 /// The secret that proofs are signed with.

@@ -21,6 +21,9 @@ const GONE = 4;
 
 const NOTHING = new Uint8Array(0);
 
+/** How many bytes of a body that comes in pieces are gathered before they go into wasm. */
+const PIECE = 262_144;
+
 /** What stands before the 32 bytes of a seed in a private key for Ed25519 (PKCS#8, RFC 8410 section 7). */
 const PRIVATE_KEY = Uint8Array.of(0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20);
 
@@ -134,6 +137,7 @@ export class Call {
     this.context = context;
     this.answer = answer;
     this.resume = resume;
+    this.forget = forget;
     this.slot = 0;
     this.controller = null;
     this.ending = LOST;
@@ -145,6 +149,7 @@ export class Call {
     this.reader = null;
     this.aside = null;
     this.inquiry = null;
+    this.pieces = null;
     this.gone = false;
     this.known = false;
     this.step = null;
@@ -232,6 +237,26 @@ export class Call {
     }
     this.body = bytes;
     this.resume(slot, said, bytes);
+  }
+
+  /** The next bytes of the body, some hundred thousand at once: "more" with them, "end", or "broken". */
+  async piece(slot) {
+    let said = "broken";
+    const chunks = [];
+    try {
+      this.pieces ??= (this.request.body ?? new Blob([]).stream()).getReader();
+      let size = 0;
+      let done = false;
+      while (!done && size < PIECE) {
+        const read = await this.pieces.read();
+        done = read.done;
+        if (!done) size += chunks.push(read.value) && read.value.byteLength;
+      }
+      said = size > 0 ? "more" : "end";
+    } catch {
+      // Said: "broken".
+    }
+    this.resume(slot, said, said === "more" ? joined(chunks) : NOTHING);
   }
 
   /**
@@ -523,10 +548,49 @@ export class Call {
   }
 
   /**
-   * Asks the ledger of a tenant, in its jurisdiction if it has one: "said", a line end and the reply; or "failed", also when it takes
-   * longer than `withinMs`.
+   * Encrypts, or opens, many values that lie one behind the other: `layout` has for each its bytes, a space and its name, a line each.
+   * Brings the bytes of each that was made, a line each, and the bytes; no bytes of any when one of them failed.
    */
+  async sealAll(slot, values, layout, seals, context, open) {
+    let said = "failed";
+    let bytes = NOTHING;
+    seals = seals.slice();
+    try {
+      const made = [];
+      let at = 0;
+      for (const line of layout.split("\n")) {
+        const space = line.indexOf(" ");
+        const value = values.slice(at, (at += Number(line.slice(0, space))));
+        const whose = `${context}\n${line.slice(space + 1)}`;
+        made.push(open ? opened(value, seals, whose) : sealed(value, seals, whose));
+      }
+      const all = await Promise.all(made);
+      if (!all.includes(null)) {
+        const views = all.map((value) => new Uint8Array(value));
+        bytes = joined(views);
+        said = views.map((view) => view.byteLength).join("\n");
+      }
+    } catch {
+      // Said: "failed".
+    }
+    this.resume(slot, said, bytes);
+  }
+
+  /** Asks the ledger of a tenant, as `object` does. */
   async ledger(slot, tenant, jurisdiction, message, bytes, withinMs) {
+    await this.object("LEDGER", slot, tenant, jurisdiction, message, bytes, withinMs);
+  }
+
+  /** Asks the store of a tenant, as `object` does. */
+  async store(slot, tenant, jurisdiction, message, bytes, withinMs) {
+    await this.object("STORE", slot, tenant, jurisdiction, message, bytes, withinMs);
+  }
+
+  /**
+   * Asks a tenant's object of a namespace, in its jurisdiction if it has one: "said", a line end and the reply; or "failed", also when it
+   * takes longer than `withinMs`.
+   */
+  async object(binding, slot, tenant, jurisdiction, message, bytes, withinMs) {
     this.known = true;
     let said = "failed";
     let given = NOTHING;
@@ -536,12 +600,12 @@ export class Call {
       this.resume(slot, said, given);
     }, withinMs);
     try {
-      const namespace = jurisdiction === undefined ? this.env.LEDGER : within(this.env.LEDGER, jurisdiction);
+      const namespace = jurisdiction === undefined ? this.env[binding] : within(this.env[binding], jurisdiction);
       const reply = await namespace.get(namespace.idFromName(tenant)).act(message, bytes);
       said = `said\n${reply.text}`;
       given = reply.bytes ?? NOTHING;
     } catch (error) {
-      console.error(`{"level":"error","failed":"ledger","doing":"call","error":${JSON.stringify(error?.name ?? "Error")}}`);
+      console.error(`{"level":"error","failed":"${binding.toLowerCase()}","doing":"call","error":${JSON.stringify(error?.name ?? "Error")}}`);
     }
     clearTimeout(timer);
     if (!late) this.resume(slot, said, given);
@@ -605,7 +669,7 @@ export class Call {
 
 // What may go on after the answer keeps the isolate at work for the request until it has ended. The next step begins within
 // `resume`, before the one that calls it has ended, so the chain is never let go.
-for (const name of ["relay", "chunk", "end", "keep", "ledger"]) {
+for (const name of ["relay", "chunk", "write", "end", "keep", "ledger", "store"]) {
   const step = Call.prototype[name];
   Call.prototype[name] = function (...given) {
     this.step = step.apply(this, given);
@@ -613,7 +677,7 @@ for (const name of ["relay", "chunk", "end", "keep", "ledger"]) {
   };
 }
 // What may go on without its caller, if the ledger knows of it.
-for (const name of ["look", "send", "inquire", "pause", "seal", "sign"]) {
+for (const name of ["look", "send", "inquire", "pause", "piece", "seal", "sealAll", "sign"]) {
   const step = Call.prototype[name];
   Call.prototype[name] = function (...given) {
     this.step = step.apply(this, given);

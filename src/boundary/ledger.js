@@ -47,7 +47,36 @@ class Database {
   }
 }
 
-export class TenantLedger extends DurableObject {
+/** An object whose steps are wasm's, one at a time. `open` gives what does them. */
+export class Resident extends DurableObject {
+  /**
+   * Does a step in wasm. What is held in memory is read from the storage again when the instance was replaced, and after a failure, which
+   * leaves it in between.
+   */
+  within(step) {
+    renew();
+    if (this.generation !== generation) this.held = undefined;
+    try {
+      if (this.held === undefined) {
+        this.database = new Database(this.ctx.storage);
+        this.held = this.open(this.database);
+        this.generation = generation;
+      }
+      return step(this.held, this.database);
+    } catch (error) {
+      blame(error);
+      // Not freed by hand: whether its instance still lives is for wasm-bindgen to tell, when it is collected.
+      this.held = undefined;
+      throw error;
+    }
+  }
+}
+
+export class TenantLedger extends Resident {
+  open(database) {
+    return Ledger.open(database, Date.now());
+  }
+
   /** Carries out a message: `{text, bytes?}`. */
   act(message, bytes) {
     return this.within((ledger, database) => {
@@ -60,27 +89,5 @@ export class TenantLedger extends DurableObject {
 
   alarm() {
     this.within((ledger) => ledger.alarm(Date.now()));
-  }
-
-  /**
-   * Does a step in wasm. What the ledger holds in memory is read from the storage again when the instance was replaced, and after a
-   * failure, which leaves it in between.
-   */
-  within(step) {
-    renew();
-    if (this.generation !== generation) this.ledger = undefined;
-    try {
-      if (this.ledger === undefined) {
-        this.database = new Database(this.ctx.storage);
-        this.ledger = Ledger.open(this.database, Date.now());
-        this.generation = generation;
-      }
-      return step(this.ledger, this.database);
-    } catch (error) {
-      blame(error);
-      // Not freed by hand: whether its instance still lives is for wasm-bindgen to tell, when it is collected.
-      this.ledger = undefined;
-      throw error;
-    }
   }
 }

@@ -14,9 +14,11 @@ pub use arrival::{Arrival, Attempt, Failure};
 use head::READ_HEADERS;
 pub use head::{Head, ReadHeader};
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use task::{Brought, Inbox};
 use wasm_bindgen::prelude::*;
 
+use crate::admission::keys::KeyDigest;
 use crate::admission::record::Region;
 use crate::admission::secrets::DerivedKey;
 use crate::cache::seal::Seals;
@@ -88,6 +90,21 @@ extern "C" {
     #[allow(clippy::too_many_arguments, reason = "as for `send`")]
     fn ledger(this: &JsCall, slot: u32, tenant: &str, jurisdiction: Option<&str>, message: &str, bytes: Vec<u8>, within_ms: u32);
     #[wasm_bindgen(method)]
+    #[allow(clippy::too_many_arguments, reason = "as for `send`")]
+    fn store(this: &JsCall, slot: u32, tenant: &str, jurisdiction: Option<&str>, message: &str, bytes: Vec<u8>, within_ms: u32);
+    #[wasm_bindgen(method)]
+    fn piece(this: &JsCall, slot: u32);
+    #[wasm_bindgen(method, js_name = sealAll)]
+    #[allow(clippy::too_many_arguments, reason = "as for `send`")]
+    fn seal_all(this: &JsCall, slot: u32, values: Vec<u8>, layout: &str, seals: &[u8], context: &str, open: bool);
+    /// Of `Job` in `job.js` alone.
+    #[wasm_bindgen(method)]
+    #[allow(clippy::too_many_arguments, reason = "as for `send`")]
+    fn line(this: &JsCall, number: f64, path: &str, id: &str, body: Vec<u8>, key: &str);
+    /// Of `Job` in `job.js` alone.
+    #[wasm_bindgen(method)]
+    fn landed(this: &JsCall, slot: u32);
+    #[wasm_bindgen(method)]
     fn limit(this: &JsCall, slot: u32, name: &str, key: &str);
     #[wasm_bindgen(method)]
     fn pause(this: &JsCall, slot: u32, ms: u32);
@@ -135,13 +152,24 @@ pub struct Call {
     /// What is known before the body is read.
     pub head: Head,
     page_may_read: Cell<bool>,
+    granted: Option<KeyDigest>,
 }
 
 impl Call {
     /// Takes a request over from the runtime.
     pub fn open(js: JsCall, inbox: Inbox) -> Self {
         let head = Head::new(js.head(inbox.slot()));
-        Self { js, inbox, head, page_may_read: Cell::new(false) }
+        Self { js, inbox, head, page_may_read: Cell::new(false), granted: None }
+    }
+
+    /// Takes over a call that the gateway makes itself, for the holder of a key.
+    pub fn granted(js: JsCall, inbox: Inbox, key: KeyDigest) -> Self {
+        Self { granted: Some(key), ..Self::open(js, inbox) }
+    }
+
+    /// The key that a call of the gateway's own is made with: no header of a caller can say so.
+    pub fn key(&self) -> Option<KeyDigest> {
+        self.granted
     }
 
     /// Lets the page that asks read every answer from now on, errors too: admission has found that its origin is the caller's.
@@ -174,6 +202,20 @@ impl Call {
         match text.as_str() {
             "body" => Ok(Some(bytes)),
             "large" => Ok(None),
+            _ => Err(BrokenBody),
+        }
+    }
+
+    /// The next piece of the body; `None` at its end.
+    ///
+    /// # Errors
+    /// A body that breaks off.
+    pub async fn piece(&self) -> Result<Option<Vec<u8>>, BrokenBody> {
+        self.js.piece(self.inbox.slot());
+        let Brought { text, bytes } = self.inbox.next().await;
+        match text.as_str() {
+            "more" => Ok(Some(bytes)),
+            "end" => Ok(None),
             _ => Err(BrokenBody),
         }
     }
@@ -345,6 +387,82 @@ impl Call {
         Some(self.inbox.next().await.bytes).filter(|bytes| !bytes.is_empty())
     }
 
+    /// Encrypts values, each under its name; `None` when the runtime failed.
+    pub async fn seal_all(&self, values: Vec<(String, &[u8])>, sealing: Sealing<'_>) -> Option<Vec<Vec<u8>>> {
+        let layout = values.iter().map(|(name, value)| format!("{} {name}", value.len())).collect::<Vec<_>>().join("\n");
+        let bytes = values.iter().flat_map(|(_, value)| value.iter().copied()).collect();
+        if values.is_empty() {
+            return Some(Vec::new());
+        }
+        self.js.seal_all(self.inbox.slot(), bytes, &layout, sealing.seals.current(), sealing.context, false);
+        self.many().await
+    }
+
+    /// Opens values that [`Self::seal_all`] has encrypted, each by its name and its bytes among those given; `None` when no seal opens one of
+    /// them.
+    pub async fn unseal_all(&self, names: Vec<(String, usize)>, bytes: Vec<u8>, sealing: Sealing<'_>) -> Option<Vec<Vec<u8>>> {
+        if names.is_empty() {
+            return Some(Vec::new());
+        }
+        let layout = names.iter().map(|(name, size)| format!("{size} {name}")).collect::<Vec<_>>().join("\n");
+        self.js.seal_all(self.inbox.slot(), bytes, &layout, sealing.seals.all(), sealing.context, true);
+        self.many().await
+    }
+
+    async fn many(&self) -> Option<Vec<Vec<u8>>> {
+        let Brought { text, bytes } = self.inbox.next().await;
+        let mut rest = bytes.as_slice();
+        let each = text.lines().map(|size| {
+            let (value, behind) = rest.split_at_checked(size.parse().ok()?)?;
+            rest = behind;
+            Some(value.to_vec())
+        });
+        each.collect()
+    }
+
+    /// Makes a call of the gateway's own with a key, in the background of a job.
+    pub fn line(&self, number: u64, path: &str, id: &str, body: Vec<u8>, key: &str) {
+        #[expect(clippy::cast_precision_loss, reason = "a line's number is far below 2^53")]
+        self.js.line(number as f64, path, id, body, key);
+    }
+
+    /// Waits until a call of [`Self::line`] has ended, and gives all that have.
+    pub async fn landed(&self) -> Vec<Landed> {
+        self.js.landed(self.inbox.slot());
+        let Brought { text, bytes } = self.inbox.next().await;
+        let told: Value = typed::read(&text).unwrap_or_default();
+        let mut rest = bytes.as_slice();
+        let landed = told.as_array().into_iter().flatten().map(|told| {
+            let number = |at: usize| told.get(at).and_then(Value::as_u64).unwrap_or_default();
+            let (body, behind) = rest.split_at_checked(usize::try_from(number(2)).unwrap_or(usize::MAX)).unwrap_or((rest, &[]));
+            rest = behind;
+            let text = |header: &Value, at: usize| header.get(at).and_then(Value::as_str).unwrap_or_default().to_owned();
+            let headers = told.get(3).and_then(Value::as_array).into_iter().flatten();
+            Landed {
+                line: number(0),
+                status: u16::try_from(number(1)).unwrap_or_default(),
+                headers: headers.map(|header| (text(header, 0), text(header, 1))).collect(),
+                body: body.to_vec(),
+            }
+        });
+        landed.collect()
+    }
+
+    /// Asks the store of a tenant, with a message that is JSON. May follow an answer.
+    ///
+    /// # Errors
+    /// The store could not be reached, is too slow, or its reply cannot be read.
+    pub async fn store(
+        &self,
+        tenant: &str,
+        region: Option<Region>,
+        message: &str,
+        bytes: Vec<u8>,
+    ) -> Result<(Value, Vec<u8>), LedgerFailure> {
+        self.js.store(self.inbox.slot(), tenant, region.map(Region::jurisdiction), message, bytes, TOLD_WITHIN_MS);
+        self.replied().await
+    }
+
     /// Asks the ledger of a tenant. May follow an answer.
     ///
     /// # Errors
@@ -359,6 +477,10 @@ impl Call {
         let text = serde_json::to_string(message).map_err(|_| LedgerFailure)?;
         let within_ms = if matches!(message, Message::Reserve(_)) { RESERVED_WITHIN_MS } else { TOLD_WITHIN_MS };
         self.js.ledger(self.inbox.slot(), tenant, region.map(Region::jurisdiction), &text, bytes, within_ms);
+        self.replied().await
+    }
+
+    async fn replied<R: DeserializeOwned>(&self) -> Result<(R, Vec<u8>), LedgerFailure> {
         let Brought { text, bytes } = self.inbox.next().await;
         let reply = text.strip_prefix("said\n").ok_or(LedgerFailure)?;
         Ok((typed::read(reply).map_err(|_| LedgerFailure)?, bytes))
@@ -439,6 +561,19 @@ pub struct Sealing<'a> {
     pub seals: &'a Seals,
     /// Whose it is (the tenant): authenticated with the value.
     pub context: &'a str,
+}
+
+/// A call of [`Call::line`] that has ended.
+#[derive(Debug)]
+pub struct Landed {
+    /// Its number.
+    pub line: u64,
+    /// HTTP status.
+    pub status: u16,
+    /// Headers, their names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: Vec<u8>,
 }
 
 /// A body that could not be read to its end.

@@ -20,7 +20,7 @@ extern "C" {
     fn random(this: &JsStorage, count: u32) -> Vec<u8>;
     /// Takes the bytes that belong to the reply.
     #[wasm_bindgen(method)]
-    fn give(this: &JsStorage, bytes: Vec<u8>);
+    pub fn give(this: &JsStorage, bytes: Vec<u8>);
 
     /// What JavaScript has thrown.
     type Thrown;
@@ -100,6 +100,6 @@ impl Ledger {
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a whole number of ms after 1970")]
-fn whole(ms: f64) -> u64 {
+pub(crate) fn whole(ms: f64) -> u64 {
     ms as u64
 }

@@ -72,10 +72,10 @@ export async function startStandIn(...flags) {
 
 /**
  * The Worker as `wrangler deploy` would upload it, with the variables of wrangler.toml and those given. `cache`, `keys`
- * and `ledger` are whether it has those bindings, or "broken"; `wrongKeys` how many an address may send in a minute, if that is limited; `prelude` is code that stands before the Worker's own; `storage` is a folder that outlasts the Worker; `twin` is whether
+ * and `ledger` are whether it has those bindings, or "broken"; `wrongKeys` how many an address may send in a minute, if that is limited; `store` is whether it has a store and its queue; `prelude` is code that stands before the Worker's own; `storage` is a folder that outlasts the Worker; `twin` is whether
  * there is a second isolate, which has the same ledgers and namespaces.
  */
-export async function startEdge({ vars = {}, local = false, cache = true, prelude = "", storage, ledger = true, keys = true, wrongKeys = 0, twin = false } = {}) {
+export async function startEdge({ vars = {}, local = false, cache = true, prelude = "", storage, ledger = true, keys = true, wrongKeys = 0, twin = false, store = true } = {}) {
   const index = fs.readFileSync(path.join(build, "index.js"), "utf8").replace(/^globalThis\.MAYA_EDGE_LOCAL = true;\n/, "");
   const bindings = {
     ...config.vars,
@@ -98,7 +98,12 @@ export async function startEdge({ vars = {}, local = false, cache = true, prelud
     compatibilityDate: config.compatibility_date,
     compatibilityFlags: config.compatibility_flags,
     bindings,
-    durableObjects: ledger === true ? { LEDGER: { className: "TenantLedger", useSQLite: true } } : {},
+    durableObjects: {
+      ...(ledger === true && { LEDGER: { className: "TenantLedger", useSQLite: true } }),
+      ...(store && { STORE: { className: "TenantStore", useSQLite: true } }),
+    },
+    queueProducers: store ? { BATCHES: "maya-edge-batches" } : {},
+    queueConsumers: store ? { "maya-edge-batches": { maxBatchSize: 1, maxBatchTimeout: 0 } } : {},
     kvNamespaces: [cache === true && "CACHE", keys === true && "KEYS"].filter(Boolean),
     ratelimits: wrongKeys ? { WRONG_KEYS: { namespace_id: "1001", simple: { limit: wrongKeys, period: 60 } } } : {},
     // Something that is none of what it is bound as: each call of its methods fails.
@@ -110,7 +115,8 @@ export async function startEdge({ vars = {}, local = false, cache = true, prelud
     // A socket of the Worker's own: Miniflare's entry in front of it would compress answers and keep it from seeing callers go away.
     unsafeDirectSockets: [{ host: "127.0.0.1", port: 0 }],
   };
-  const second = { ...worker, name: "second", durableObjects: { LEDGER: { className: "TenantLedger", useSQLite: true, scriptName: "first" } } };
+  const elsewhere = ([name, object]) => [name, { ...object, scriptName: "first" }];
+  const second = { ...worker, name: "second", durableObjects: Object.fromEntries(Object.entries(worker.durableObjects).map(elsewhere)), queueConsumers: {} };
   const miniflare = new Miniflare(
     convertV4MiniflareOptions({
       host: "127.0.0.1",

@@ -191,6 +191,9 @@ pub struct Hours {
 }
 
 impl Hours {
+    /// From 22:00 to 06:00.
+    pub const NIGHT: Self = Self { from: 22 * 60, to: 6 * 60 };
+
     /// Reads `HH:MM-HH:MM`; none for anything else, and for hours that never come.
     pub fn parse(text: &str) -> Option<Self> {
         let minute = |text: &str| {

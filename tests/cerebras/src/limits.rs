@@ -12,6 +12,8 @@ use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 pub enum Tier {
     /// Three windows of requests and of tokens, all small.
     Free,
+    /// Requests and tokens per minute, as many as a developer has.
+    Developer,
     /// Requests per day and tokens per minute, both large.
     Paid,
     /// The headers of `Paid`; refuses nothing.
@@ -58,6 +60,9 @@ static FREE: [Offer; 6] = [
     offer!(Of::Tokens, "tokens", "day", 86400.0, 1_000_000.0),
 ];
 
+static DEVELOPER: [Offer; 2] =
+    [offer!(Of::Requests, "requests", "minute", 60.0, 1_000.0), offer!(Of::Tokens, "tokens", "minute", 60.0, 1_000_000.0)];
+
 static PAID: [Offer; 2] =
     [offer!(Of::Requests, "requests", "day", 86400.0, 1_440_000.0), offer!(Of::Tokens, "tokens", "minute", 60.0, 1_000_000.0)];
 
@@ -65,6 +70,7 @@ impl Tier {
     fn offers(self) -> &'static [Offer] {
         match self {
             Tier::Free => &FREE,
+            Tier::Developer => &DEVELOPER,
             Tier::Paid | Tier::None => &PAID,
         }
     }
@@ -187,7 +193,7 @@ impl Ledger {
 
     /// Whether a reservation is held until the answer is through. With large buckets it would only make parallel tests fail.
     pub fn holds_reservations(&self) -> bool {
-        self.tier == Tier::Free
+        matches!(self.tier, Tier::Free | Tier::Developer)
     }
 }
 
@@ -250,15 +256,16 @@ mod tests {
 
     #[test]
     fn headers_of_the_tiers() {
-        for (tier, count) in [(Tier::Free, 18), (Tier::Paid, 6), (Tier::None, 6)] {
+        for (tier, count) in [(Tier::Free, 18), (Tier::Developer, 6), (Tier::Paid, 6), (Tier::None, 6)] {
             let mut headers = HeaderMap::new();
             let mut ledger = Ledger::new(tier);
             ledger.reserve(ME, 100, NOON);
             ledger.write_headers(ME, NOON + 0.25, &mut headers);
             assert_eq!(headers.len(), count);
             let text = |name: &str| headers[name].to_str().unwrap().to_owned();
-            let reset: f64 = text("x-ratelimit-reset-requests-day").parse().unwrap();
-            assert!((reset - 43199.75).abs() < 0.01);
+            let (unit, seconds) = if tier == Tier::Developer { ("minute", 59.75) } else { ("day", 43199.75) };
+            let reset: f64 = text(&format!("x-ratelimit-reset-requests-{unit}")).parse().unwrap();
+            assert!((reset - seconds).abs() < 0.01);
             assert!(text("x-ratelimit-remaining-tokens-minute").parse::<u64>().is_ok());
         }
         let mut headers = HeaderMap::new();

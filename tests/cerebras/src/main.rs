@@ -1,4 +1,4 @@
-//! Starts the stand-in: `cerebras-stand-in [--port N] [--host A] [--tier free|paid|none] [--key csk-…] [--threads N] [--with-parent]`.
+//! Starts the stand-in: `cerebras-stand-in [--port N] [--host A] [--tier free|developer|paid|none] [--key csk-…] [--threads N] [--with-parent]`.
 
 use std::io::{self, Read, Write};
 use std::process::ExitCode;
@@ -10,7 +10,7 @@ use cerebras_stand_in::state::{Options, State};
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
 
-const USAGE: &str = "usage: cerebras-stand-in [--port N] [--host 127.0.0.1] [--tier free|paid|none] [--key csk-...]
+const USAGE: &str = "usage: cerebras-stand-in [--port N] [--host 127.0.0.1] [--tier free|developer|paid|none] [--key csk-...]
                          [--threads N] [--with-parent]
 
   --port         0, the default, takes any free port
@@ -52,6 +52,7 @@ fn settings(mut words: impl Iterator<Item = String>) -> Result<Settings, String>
             _ => {
                 settings.options.tier = match value.as_str() {
                     "free" => Tier::Free,
+                    "developer" => Tier::Developer,
                     "paid" => Tier::Paid,
                     "none" => Tier::None,
                     _ => return Err(wrong()),
