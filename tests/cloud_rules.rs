@@ -272,7 +272,7 @@ fn a_variable_may_be_text_or_json() {
         "CEREBRAS_API_KEY": "csk-1", "CEREBRAS_BASE_URL": "http://localhost:9/v1/", "GATEWAY_KEYS": [{"sha256": digest, "tenant": "acme", "name": "n"}],
         "MODELS": {"m": {"cap_tokens": 5}}, "ALIASES": {"a": "m"}, "ROUTING": {"prefer": "cost"}, "MAX_COMPLETION_TOKENS": 9, "FIRST_BYTE_MS": 1, "TOTAL_MS": 2, "HEALTH": {"breakers": false, "slow_ms": 3}, "PLATFORMS": {"x": {"limit": 25_000}}, "CACHE_MODE": "always",
         "CACHE_MATCH": "normalised",
-        "CACHE_TTL_SECONDS": 60, "POLICY_VERSION": "2", "CORS_ORIGINS": ["*"], "LOCAL": true,
+        "CACHE_TTL_SECONDS": 60, "POLICY_VERSION": "2", "CORS_ORIGINS": ["*"], "OFF_PEAK": "01:00-02:00", "LOCAL": true,
         "ADMIN_SECRET": "a", "EDGE_SECRET": "e".repeat(32), "EDGE_SECRET_PREVIOUS": "p".repeat(32), "LEDGER_FAILURE": "allow",
     });
     let as_text: serde_json::Map<String, Value> = typed
@@ -288,6 +288,7 @@ fn a_variable_may_be_text_or_json() {
         assert_eq!((&*config.base_url, config.api_key.as_deref()), ("http://localhost:9", Some("csk-1")));
         assert_eq!((config.keys.len(), &*config.keys[0].record.tenant, &*config.keys[0].record.name), (1, "acme", "n"));
         assert_eq!((config.models.resolve("a").cap_tokens, config.models.resolve("b").cap_tokens), (5, 9));
+        assert_eq!((config.off_peak.hold(60), config.off_peak.hold(120)), (true, false));
         assert_eq!((config.first_byte_ms, config.total_ms, config.cache_mode, config.cache_ttl), (1, 2, CacheMode::Always, 60));
         assert_eq!(config.health, Settings { breakers: false, slow_ms: 3, ..Settings::default() });
         assert_eq!(config.cache_match, CacheMatch::Normalised);
@@ -363,6 +364,8 @@ fn each_wrong_variable_is_named_and_never_quoted() {
         ("CACHE_TTL_SECONDS", json!("2592001")),
         ("CORS_ORIGINS", json!(secret)),
         ("CORS_ORIGINS", json!([1])),
+        ("OFF_PEAK", json!("at night")),
+        ("OFF_PEAK", json!(secret)),
         ("POLICY_VERSION", json!([secret])),
         ("LOCAL", json!(secret)),
         ("ADMIN_SECRET", json!([secret])),

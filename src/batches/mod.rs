@@ -26,7 +26,18 @@ pub const STORE: &str = "STORE";
 pub const QUEUE: &str = "BATCHES";
 
 /// What a line may ask for: the resources that answer in one piece.
-pub const ENDPOINTS: [&str; 4] = ["/v1/chat/completions", "/v1/completions", "/v1/embeddings", "/v1/moderations"];
+pub const ENDPOINTS: [&str; 10] = [
+    "/v1/chat/completions",
+    "/v1/completions",
+    "/v1/embeddings",
+    "/v1/moderations",
+    "/v1/posts",
+    "/v1/posts/adapt",
+    "/v1/posts/humanize",
+    "/v1/posts/score",
+    "/v1/posts/optimize",
+    "/v1/posts/audio",
+];
 
 /// The largest file, in bytes: what Cloudflare takes in one request on every plan.
 pub const LARGEST_FILE: u64 = 100_000_000;

@@ -125,7 +125,8 @@ pub fn score(text: &str) -> f64 {
 
 fn points(found: &[Found], words: usize) -> f64 {
     let words = f64::from(u32::try_from(words).unwrap_or(u32::MAX)).max(LEAST_WORDS);
-    found.iter().map(|hit| hit.weight).sum::<f64>() * STATED_WORDS / words
+    // The sum of nothing is -0.
+    (found.iter().map(|hit| hit.weight).sum::<f64>() + 0.0) * STATED_WORDS / words
 }
 
 fn score_of(points: f64) -> f64 {

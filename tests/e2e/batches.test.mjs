@@ -149,9 +149,12 @@ test("a line that cannot be answered is in the error file, and what may pass is 
 test("other endpoints work too, at the edge and in the cloud", async () => {
   const embeddings = await upload(["a", "b"].map((id) => ({ custom_id: id, method: "POST", url: "/v1/embeddings", body: { model: "maya-edge-embed", input: `text ${id}` } })));
   const texts = await upload([{ custom_id: "t", method: "POST", url: "/v1/completions", body: { model: "gpt-oss-120b", prompt: "hello", max_tokens: 20 } }]);
-  for (const [file, endpoint] of [[embeddings, "/v1/embeddings"], [texts, "/v1/completions"]]) {
+  const posts = await upload(["x", "bluesky"].map((at) => ({ custom_id: at, method: "POST", url: "/v1/posts", body: { instruction: "Announce our spring blend", platforms: [at] } })));
+  for (const [file, endpoint] of [[embeddings, "/v1/embeddings"], [texts, "/v1/completions"], [posts, "/v1/posts"]]) {
     const done = await ended((await openai.batches.create({ input_file_id: file.id, endpoint, completion_window: "1h" })).id);
     assert.deepEqual([done.status, done.request_counts.failed], ["completed", 0], endpoint);
+    if (file !== posts) continue;
+    for (const { custom_id, response } of await read(done.output_file_id)) assert.equal(response.body.posts[0].platform, custom_id);
   }
 });
 
