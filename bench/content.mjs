@@ -14,7 +14,7 @@ export async function content(bench) {
   const beyond = (lane) => differences(lane.runs.map(cpu), busy[0].runs.map(cpu)).map((us) => us / 1000);
   const rows = busy.map((lane, index) => [lane.label, fixed(median(lane.runs.map(cpu)) / 1000, 3), index ? spread(beyond(lane), 3) : ""]);
   return {
-    title: "Posts (an order of 280 characters)",
+    title: "Posts",
     text: table(["", "CPU, ms a request", "more than pass-js, ms"], rows),
     goals: [{ what: "a post, CPU beyond a pass-through to the model, ms", value: median(beyond(busy[1])), limit: 10 }],
   };

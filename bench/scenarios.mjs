@@ -47,7 +47,8 @@ export const scenarios = {
   measures: understand("/v1/measures"),
   moderations: understand("/v1/moderations"),
   embeddings: { ...understand("/v1/embeddings"), body: JSON.stringify({ model: "maya-edge-embed", input: post }) },
-  posts: { path: "/v1/posts", body: JSON.stringify({ instruction: post, platforms: ["x", "linkedin"], language: "en" }), upstream: 1 },
+  // The edge is sure of what is wanted, so the model is asked for the posts alone.
+  posts: { path: "/v1/posts", body: JSON.stringify({ instruction: question.replace(" Variant", ""), platforms: ["x", "linkedin"], language: "en" }), upstream: 1 },
   preview: { path: "/v1/posts/preview", body: JSON.stringify({ text: post }), upstream: 0 },
   score: { path: "/v1/posts/score", body: JSON.stringify({ text: post, platforms: ["x", "linkedin"] }), upstream: 0 },
   slow: { body: body(`${question} delay-ms-20 five.`, { temperature: 0.7 }) },

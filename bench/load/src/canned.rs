@@ -115,7 +115,7 @@ const SHARED: &str = r#""created":1790000000,"model":"gpt-oss-120b","system_fing
 
 const CONTENT: &str = "Short posts work best when the first line says the one thing that a reader would repeat to a friend.";
 /// As it stands within a string.
-const POSTS: &str = r##"{\"x_1\":{\"text\":\"The cardamom buns come out of the oven at seven tomorrow, and by nine they are gone. Come early, and tell us what you would like to see on the shelf next.\",\"hashtags\":[\"#bakery\",\"#oslo\"]},\"linkedin_1\":{\"text\":\"At seven the oven opens, at nine the tray is empty.\\n\\nOur cardamom buns are made of butter, flour and a lot of patience, and most of them are eaten before the shop has had its first quiet minute. In today's fast-paced world that is a testament to early mornings. What would you like to see on the shelf next?\",\"hashtags\":[\"#bakery\"]}}"##;
+const POSTS: &str = r##"{\"x_1\":{\"text\":\"The cardamom buns come out of the oven at seven tomorrow, and by nine they are gone. Come early, and tell us what you would like to see on the shelf next.\",\"hashtags\":[\"#bakery\",\"#oslo\"]},\"linkedin_1\":{\"text\":\"At seven the oven opens, at nine the tray is empty.\\n\\nOur cardamom buns are made of butter, flour and a lot of patience, and most of them are eaten before the shop has had its first quiet minute. It is a lot of work, and we like it. What would you like to see on the shelf next?\",\"hashtags\":[\"#bakery\"]}}"##;
 
 fn answer_body(content: &str) -> String {
     format!(
