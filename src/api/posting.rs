@@ -28,8 +28,9 @@ use crate::understanding::{self, Mode, Subject, rounded};
 
 /// The alias of the model that writes, where neither the order nor the brand names one.
 const MODEL: &str = "quality";
-/// From which score on wording is rewritten by a model. What code can make plain is made plain before.
-const WORN: f64 = 30.0;
+/// From which score on wording is rewritten by a model: a single phrase in a short post is no habit. What code can make plain is made plain
+/// before.
+const WORN: f64 = 40.0;
 /// How often one thing is asked for.
 const ASKINGS: usize = 2;
 

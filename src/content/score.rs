@@ -88,8 +88,8 @@ pub fn score(rules: &Rules, text: &str) -> Score {
     );
     add(measures.questions > 0, "question", 3.0, "It asks something, which invites answers.");
     add(text.chars().any(|character| character.is_ascii_digit()), "number", 3.0, "It has a number, which is concrete.");
-    add(wording > 30.0, "wording", -8.0, "Its wording is worn: stock phrases, empty superlatives, dashes.");
-    add((15.0..=30.0).contains(&wording), "wording", -3.0, "Some of its wording is worn.");
+    add(wording > 40.0, "wording", -8.0, "Its wording is worn: stock phrases, empty superlatives, dashes.");
+    add((15.0..=40.0).contains(&wording), "wording", -3.0, "Some of its wording is worn.");
     add(feeling.abs() >= 0.4, "feeling", 3.0, "It shows a clear feeling.");
     add(measures.shouted_words.is_some_and(|share| share > 0.3), "shouting", -6.0, "Much of it is in capitals.");
     add(measures.exclamations > 2, "exclamations", -4.0, "It has many exclamation marks.");
