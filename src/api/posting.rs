@@ -1,38 +1,31 @@
 //! The work behind `/v1/posts`: questions to models, each guarded, reserved and settled like a call of the caller's own, and what is made of
 //! their answers. What is asked and what an answer is worth is decided in `content`.
 
+mod by_rule;
+mod questions;
+
 use std::rc::Rc;
 
 use serde_json::{Map, Value, json};
 
 use super::guarding::{self, Guarding};
-use super::routing;
 use super::understanding::{Door, own_intents};
-use crate::cloud::inquire::{Asker, inquire};
-use crate::cloud::inquiry::Inquiry;
-use crate::cloud::route;
+use crate::cloud::inquire::Asker;
 use crate::content::brand::Brand;
 use crate::content::compose::{Composed, Frame, compose, enforced};
 use crate::content::count::{length, limit};
 use crate::content::draft::{self, Draft, Fault, Judged, Slot};
 use crate::content::order::{Order, Task};
 use crate::content::platform::{Platform, Rules};
-use crate::content::prompt::{Brief, MOST_SLOTS, Work, inquiry};
-use crate::content::{score, speech, wording};
-use crate::edge::language::{UNKNOWN, detect};
+use crate::content::prompt::Work;
+use crate::content::{score, wording};
 use crate::error::{self, Error};
-use crate::ledger::price;
-use crate::protocol::request::{CompletionRequest, Endpoint};
 use crate::protocol::usage::Usage;
 use crate::understanding::{self, Mode, Subject, rounded};
 
-/// The alias of the model that writes, where neither the order nor the brand names one.
-const MODEL: &str = "quality";
 /// From which score on wording is rewritten by a model: a single phrase in a short post is no habit. What code can make plain is made plain
 /// before.
 const WORN: f64 = 40.0;
-/// How often one thing is asked for.
-const ASKINGS: usize = 2;
 
 /// What questions to models have used.
 #[derive(Clone, Default)]
@@ -105,120 +98,6 @@ impl<'a> Desk<'a> {
 
     fn rules(&self, platform: Platform) -> Rules {
         self.door.asker.config.platforms.rules(platform)
-    }
-
-    // Questions
-
-    /// Asks one question.
-    async fn ask<T>(&mut self, question: Inquiry, read: impl Fn(Value) -> Result<T, String>) -> Result<T, Error> {
-        let Asker { gateway, config, call, caller } = self.door.asker;
-        let mut question = Inquiry { user: self.order.user.clone(), kept: self.door.keeps(self.order.stored), ..question };
-        let first = self.whole.requests == 0 && self.used.requests == 0;
-        if let Some(guarding) = &mut self.guarding {
-            let field = self.order.task.subject();
-            let of_order = |error: Error| if error.status == 400 { error.about(field) } else { error };
-            question.parts = guarding.parts(std::mem::take(&mut question.parts)).map_err(of_order)?;
-            if first {
-                let user = caller.end_user(question.user.as_deref());
-                guarding.ask_cloud(config, call, user, question.kept).await.map_err(of_order)?;
-            }
-        }
-        if route::is_auto(&question.model) {
-            let body = question.body(config.models.resolve(&question.model), None);
-            let request = CompletionRequest::read(&body, Endpoint::Chat)?;
-            let choice = routing::choose(gateway, config, call, caller, &request)?;
-            question.model = choice.map(|choice| choice.decision.model).unwrap_or_default();
-        }
-        caller.may_call(config, &question.model)?;
-        crate::cloud::call::check_key(config)?;
-        let inquired = inquire(self.door.asker, &question, read).await?;
-        self.used.requests = self.used.requests.saturating_add(1);
-        self.used.usage.prompt_tokens = self.used.usage.prompt_tokens.saturating_add(inquired.usage.prompt_tokens);
-        self.used.usage.completion_tokens = self.used.usage.completion_tokens.saturating_add(inquired.usage.completion_tokens);
-        self.used.elapsed_ms = self.used.elapsed_ms.saturating_add(inquired.elapsed_ms);
-        let cost = price::cost(config.models.resolve(&inquired.model).row, inquired.usage);
-        self.used.cost = self.used.cost.zip(cost).map(|(sum, cost)| sum.saturating_add(cost.0));
-        self.used.model = inquired.model;
-        Ok(inquired.content)
-    }
-
-    /// The model that writes.
-    fn model(&self) -> String {
-        let named = self.order.model.as_ref().or(self.brand.as_ref().and_then(|brand| brand.model.as_ref()));
-        let known = self.door.asker.config.models.resolve(MODEL).row.is_some();
-        named.cloned().unwrap_or_else(|| if known { MODEL } else { route::AUTO }.to_owned())
-    }
-
-    /// Has something made for each slot: what is not good is asked for once more, with its fault named, and alone.
-    async fn drafts(
-        &mut self,
-        work: Work,
-        intent: Option<&str>,
-        slots: &[Slot],
-        judge: &dyn Fn(&Self, &Slot, Option<Draft>) -> Judged,
-    ) -> Result<Vec<Outcome>, Error> {
-        let mut outcomes: Vec<Outcome> = slots.iter().map(|_| Outcome { draft: None, fault: Some("missing") }).collect();
-        for (at, portion) in slots.chunks(MOST_SLOTS).enumerate() {
-            let from = at.saturating_mul(MOST_SLOTS);
-            let mut open: Vec<(usize, Slot)> = (from..).zip(portion.iter().cloned()).collect();
-            let mut faults: Vec<(String, Fault)> = Vec::new();
-            for _ in 0..ASKINGS {
-                let asked: Vec<Slot> = open.iter().map(|(_, slot)| slot.clone()).collect();
-                let rules = |platform| self.rules(platform);
-                let brief = Brief { work, order: self.order, brand: self.brand.as_ref(), intent, rules: &rules };
-                let question = Inquiry { model: self.model(), ..inquiry(&brief, &asked, &faults) };
-                let answer = match self.ask(question, Ok).await {
-                    Ok(answer) => answer,
-                    Err(error) => {
-                        self.tolerate(&error)?;
-                        for (place, _) in &open {
-                            if let Some(outcome) = outcomes.get_mut(*place) {
-                                outcome.fault = Some(error.code);
-                            }
-                        }
-                        break;
-                    }
-                };
-                let answer = match &mut self.guarding {
-                    Some(guarding) => guarding.said(answer)?,
-                    None => answer,
-                };
-                faults.clear();
-                let mut left = Vec::new();
-                for (place, slot) in open {
-                    let Some(outcome) = outcomes.get_mut(place) else { continue };
-                    match judge(self, &slot, draft::draft(&answer, &asked, &slot)) {
-                        Judged::Good(draft) => {
-                            *outcome = Outcome { draft: Some(draft), fault: None };
-                            continue;
-                        }
-                        Judged::Usable(draft, fault) => {
-                            *outcome = Outcome { draft: Some(draft), fault: Some(fault.code) };
-                            faults.push((slot.key.clone(), fault));
-                        }
-                        Judged::Useless(fault) => {
-                            outcome.fault = Some(fault.code);
-                            faults.push((slot.key.clone(), fault));
-                        }
-                    }
-                    left.push((place, slot));
-                }
-                open = left;
-                if open.is_empty() {
-                    break;
-                }
-            }
-            let done = from.saturating_add(portion.len());
-            self.progress(work, done, slots.len()).await?;
-        }
-        Ok(outcomes)
-    }
-
-    /// Passes an error on that no text can stand in for: before anything was made all but Cerebras's own, later what has ended the call.
-    fn tolerate(&self, error: &Error) -> Result<(), Error> {
-        let begun = self.whole.requests > 0 || self.used.requests > 0;
-        let ends = matches!(error.status, 401 | 499) || error.code == "guardrail_blocked" || error.code == "model_not_allowed";
-        if is_upstream(error) && error.status != 499 || begun && !ends { Ok(()) } else { Err(error.clone()) }
     }
 
     // Telling
@@ -337,22 +216,6 @@ impl<'a> Desk<'a> {
         Ok(self.told(object, Value::Object(more)))
     }
 
-    /// A text as it is said: by rule, in English.
-    fn audio(&mut self) -> Value {
-        let script = speech::script(&self.order.subject, self.order.words_a_minute);
-        self.step("script", json!({}));
-        // What speaks knows English; another language is told, not hidden.
-        let language = detect(&self.order.subject).code;
-        let other = language != "en" && language != UNKNOWN;
-        let mut told = json!(script);
-        if let Some(fields) = told.as_object_mut() {
-            fields.insert("language".to_owned(), json!(language));
-            fields.insert("degraded".to_owned(), json!(other));
-            fields.insert("reason".to_owned(), json!(other.then_some("not_english")));
-        }
-        self.told("audio_script", told)
-    }
-
     async fn adapt(&mut self) -> Result<Value, Error> {
         let slot = |platform: &Platform| Slot {
             key: platform.name().to_owned(),
@@ -459,54 +322,6 @@ impl<'a> Desk<'a> {
         self.step("score", json!({}));
         Ok(self.told("scores", json!({"scores": scores})))
     }
-
-    /// Nothing is asked of a model, counted or kept.
-    fn preview(&self) -> Value {
-        let (links, hashtags) = self.extras();
-        let text = &self.order.subject;
-        let banned = self.brand.as_ref().and_then(|brand| brand.banned_in(text));
-        let posts: Vec<Value> = self
-            .order
-            .platforms
-            .iter()
-            .map(|platform| {
-                let rules = self.rules(*platform);
-                let mut faults = json!(crate::content::fit::faults(&rules, text));
-                if let (Some(list), Some(word)) = (faults.as_array_mut(), banned) {
-                    list.push(json!({"code": "banned_word", "message": format!("the brand never says `{word}`: take it out")}));
-                }
-                let valid = faults.as_array().is_some_and(Vec::is_empty);
-                let empty = text.trim().is_empty() && links.is_empty() && hashtags.is_empty();
-                let fitted = if empty {
-                    Composed::default()
-                } else {
-                    compose(&rules, text, &[], Frame { thread: false, ..self.frame(&links, &hashtags) })
-                };
-                let thread = if rules.threads && fitted.shortened {
-                    compose(&rules, text, &[], self.frame(&links, &hashtags)).thread
-                } else {
-                    Vec::new()
-                };
-                json!({
-                    "platform": platform.name(),
-                    "length": length(&rules, text),
-                    "limit": limit(&rules, text),
-                    "valid": valid,
-                    "faults": faults,
-                    "text": fitted.text,
-                    "fitted_length": length(&rules, &fitted.text),
-                    "shortened": fitted.shortened,
-                    "thread": thread,
-                    "hashtags": fitted.hashtags(&rules),
-                    "fold": rules.fold,
-                    "clickable_links": rules.clickable_links,
-                })
-            })
-            .collect();
-        json!({"object": "preview", "posts": posts, "wording": wording::measure(text)})
-    }
-
-    // Steps
 
     /// What is wanted: the edge's word, and the cloud's where that is unsure.
     async fn intent(&mut self) -> Result<Option<String>, Error> {
