@@ -49,7 +49,7 @@ function debianEnvironment() {
 
 /** Runs a command that changes the machine. */
 function asRoot(...command) {
-  const [program, ...args] = [...(process.getuid?.() === 0 ? [] : ["sudo", "-n"]), ...command];
+  const [program, ...args] = [...(process.getuid?.() === 0 ? [] : ["sudo"]), ...command];
   run(program, args, { env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" } });
 }
 
