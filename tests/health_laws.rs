@@ -12,7 +12,7 @@
 )]
 
 use maya_edge::boundary::{Arrival, Failure};
-use maya_edge::cloud::health::breaker::{Breaker, Counts, Passage, Phase, Seen, wait_ms};
+use maya_edge::cloud::health::breaker::{Blame, Breaker, Counts, Mark, Passage, Phase, Seen, wait_ms};
 use maya_edge::cloud::health::quota::{Answer, Bucket, Of, Quota, Refusal, Tokens};
 use maya_edge::cloud::health::shared::{Gathered, Rule, Tidings};
 use maya_edge::cloud::health::{Health, Report, Settings, Standing, choose, refusal};
@@ -20,6 +20,11 @@ use maya_edge::protocol::headers::PASSING_DOWN;
 use proptest::prelude::*;
 
 const NOW: u64 = 1_800_000_000_000;
+
+/// The tenant whose calls most tests make.
+fn whose() -> Mark {
+    Mark::of("acme")
+}
 
 fn settings() -> Settings {
     Settings { least_calls: 4, ..Settings::default() }
@@ -55,13 +60,13 @@ fn after(course: &[(Seen, u64, u64)], settings: &Settings) -> (Breaker, u64) {
     for (seen, step, took) in course {
         now += step;
         breaker.begin(now, settings);
-        breaker.record(*seen, now - took, now, 0.5, settings);
+        breaker.record(*seen, whose(), now - took, now, 0.5, settings);
     }
     (breaker, now)
 }
 
 fn calls(breaker: &mut Breaker, seen: Seen, count: usize, now: u64, settings: &Settings) -> bool {
-    (0..count).any(|_| breaker.record(seen, now, now, 0.0, settings))
+    (0..count).any(|_| breaker.record(seen, whose(), now, now, 0.0, settings))
 }
 
 // What an attempt tells
@@ -113,7 +118,7 @@ fn a_breaker_opens_when_too_many_of_enough_calls_fail() {
     let mut breaker = Breaker::default();
     assert!(!calls(&mut breaker, Seen::Answered, 2, NOW, &settings) && !calls(&mut breaker, Seen::Failed, 1, NOW, &settings));
     assert_eq!(breaker.passage(NOW), Passage::Closed);
-    assert!(breaker.record(Seen::Failed, NOW, NOW, 0.0, &settings), "two of four");
+    assert!(breaker.record(Seen::Failed, whose(), NOW, NOW, 0.0, &settings), "two of four");
     assert_eq!(breaker.passage(NOW), Passage::Open { until_ms: NOW + 5_000 });
     assert_eq!(breaker.phase(), Phase { since_ms: NOW, until_ms: Some(NOW + 5_000), openings: 1 });
 }
@@ -126,6 +131,57 @@ fn a_breaker_opens_when_the_median_is_late_and_not_for_an_outlier() {
     assert!(!calls(&mut breaker, Seen::Answered, 3, NOW, &settings));
     assert!(!calls(&mut breaker, Seen::Slow, 2, NOW, &settings), "three of six is not more than half");
     assert!(calls(&mut breaker, Seen::Slow, 1, NOW, &settings), "four of seven is");
+}
+
+/// Calls of several tenants in turn: what each sees, how often around.
+fn rounds(breaker: &mut Breaker, tenants: &[(&str, Seen)], rounds: usize, settings: &Settings) -> bool {
+    (0..rounds).any(|_| tenants.iter().any(|(tenant, seen)| breaker.record(*seen, Mark::of(tenant), NOW, NOW, 0.0, settings)))
+}
+
+#[test]
+fn one_tenant_alone_opens_no_breaker_while_another_is_answered() {
+    let settings = settings();
+    for bad in [Seen::Failed, Seen::Slow] {
+        let mut breaker = Breaker::default();
+        assert!(!breaker.record(Seen::Answered, Mark::of("good"), NOW, NOW, 0.0, &settings));
+        assert!(!rounds(&mut breaker, &[("bad", bad)], 200, &settings), "{bad:?} of one tenant");
+        // What it meets itself tells as much as nothing.
+        assert!(!rounds(&mut breaker, &[("bad", bad), ("bad", Seen::Answered)], 50, &settings));
+        assert_eq!(breaker.passage(NOW), Passage::Closed);
+    }
+}
+
+#[test]
+fn a_model_that_fails_for_all_is_left_alone_however_unevenly_they_call() {
+    let settings = settings();
+    let mut breaker = Breaker::default();
+    rounds(&mut breaker, &[("small", Seen::Answered)], 1, &settings);
+    assert!(!rounds(&mut breaker, &[("large", Seen::Failed)], 50, &settings));
+    assert!(rounds(&mut breaker, &[("small", Seen::Failed)], 2, &settings), "the other's calls fail as well");
+    // Nobody is answered: then it is enough that one calls.
+    let mut breaker = Breaker::default();
+    assert!(rounds(&mut breaker, &[("large", Seen::Failed)], 4, &settings));
+}
+
+#[test]
+fn isolates_together_know_whose_calls_fail() {
+    let (settings, mut ledger) = (settings(), Gathered::default());
+    let isolates = [Health::default(), Health::default(), Health::default()];
+    let see = |isolate: &Health, seen, tenant| {
+        isolate.record(
+            "m",
+            &Report { seen, whose: Mark::of(tenant), answer: Answer { asked_ms: NOW, now_ms: NOW, ..answer("") }, jitter: 0.0 },
+            &settings,
+        );
+    };
+    see(&isolates[0], Seen::Answered, "good");
+    for isolate in &isolates[1..] {
+        (0..3).for_each(|_| see(isolate, Seen::Failed, "bad"));
+    }
+    let mut tell = |isolate: &Health| ledger.exchange(&isolate.tell_all(NOW), Rule::from(&settings), NOW)[0].phase.until_ms;
+    assert_eq!([0, 1, 2].map(|place: usize| tell(&isolates[place])), [None; 3]);
+    (0..2).for_each(|_| see(&isolates[0], Seen::Failed, "good"));
+    assert!(tell(&isolates[0]).is_some());
 }
 
 #[test]
@@ -150,9 +206,9 @@ fn one_probe_at_a_time_goes_when_the_wait_is_over_and_two_that_succeed_close_it(
     breaker.begin(later, &settings);
     assert_eq!(breaker.passage(later), Passage::Open { until_ms: later + 10_000 }, "one is on its way");
     assert_eq!(breaker.passage(later + 10_000), Passage::Probe, "one that is never heard of again is not waited for");
-    assert!(!breaker.record(Seen::Answered, later, later + 200, 0.0, &settings));
+    assert!(!breaker.record(Seen::Answered, whose(), later, later + 200, 0.0, &settings));
     assert_eq!(breaker.passage(later + 200), Passage::Probe);
-    assert!(breaker.record(Seen::Answered, later + 200, later + 400, 0.0, &settings));
+    assert!(breaker.record(Seen::Answered, whose(), later + 200, later + 400, 0.0, &settings));
     assert_eq!((breaker.passage(later + 400), breaker.phase().until_ms), (Passage::Closed, None));
     // What had failed before counts no more.
     assert!(!calls(&mut breaker, Seen::Failed, 3, later + 400, &settings));
@@ -167,9 +223,9 @@ fn a_probe_that_fails_or_is_slow_opens_it_for_twice_as_long_and_one_that_tells_n
         let mut now = NOW + 5_000;
         for wait in [10_000, 20_000, 40_000, 60_000, 60_000] {
             breaker.begin(now, &settings);
-            assert!(!breaker.record(Seen::Nothing, now, now, 0.0, &settings));
+            assert!(!breaker.record(Seen::Nothing, whose(), now, now, 0.0, &settings));
             assert_eq!(breaker.passage(now), Passage::Probe);
-            assert!(breaker.record(seen, now, now, 0.0, &settings));
+            assert!(breaker.record(seen, whose(), now, now, 0.0, &settings));
             assert_eq!(breaker.passage(now), Passage::Open { until_ms: now + wait });
             now += wait;
         }
@@ -191,7 +247,7 @@ fn late_news_of_what_it_was_opened_for_changes_nothing() {
     let open = breaker.phase();
     for seen in [Seen::Answered, Seen::Failed, Seen::Slow, Seen::Nothing] {
         for _ in 0..20 {
-            assert!(!breaker.record(seen, NOW - 1, NOW + 7_000, 0.0, &settings));
+            assert!(!breaker.record(seen, whose(), NOW - 1, NOW + 7_000, 0.0, &settings));
         }
     }
     // Nor does a failure of a call that was made although it was open.
@@ -200,7 +256,7 @@ fn late_news_of_what_it_was_opened_for_changes_nothing() {
     // A success of such a call is one.
     assert!(calls(&mut breaker, Seen::Answered, 2, NOW + 4_000, &settings));
     // What was asked before it closed is not held against it.
-    assert!((0..20).all(|_| !breaker.record(Seen::Failed, NOW + 3_999, NOW + 5_000, 0.0, &settings)));
+    assert!((0..20).all(|_| !breaker.record(Seen::Failed, whose(), NOW + 3_999, NOW + 5_000, 0.0, &settings)));
 }
 
 proptest! {
@@ -209,7 +265,7 @@ proptest! {
         let mut breaker = Breaker::default();
         for call in 0..=good {
             let seen = if call == place.min(good) { bad } else { Seen::Answered };
-            prop_assert!(!breaker.record(seen, NOW, NOW, 0.5, &settings));
+            prop_assert!(!breaker.record(seen, whose(), NOW, NOW, 0.5, &settings));
         }
         prop_assert_eq!(breaker.passage(NOW), Passage::Closed);
     }
@@ -236,7 +292,7 @@ proptest! {
         prop_assert!(!open);
         for call in 0..2 {
             breaker.begin(now + call, &settings);
-            breaker.record(Seen::Answered, now + call, now + call, 0.5, &settings);
+            breaker.record(Seen::Answered, whose(), now + call, now + call, 0.5, &settings);
         }
         prop_assert_eq!(breaker.passage(now + 2), Passage::Closed);
     }
@@ -261,11 +317,22 @@ proptest! {
     }
 
     #[test]
+    fn no_course_of_one_tenants_calls_opens_a_breaker_while_another_is_answered(settings in any_settings(), course in any_course()) {
+        let (mut breaker, mut now) = (Breaker::default(), NOW);
+        for (seen, step, took) in course {
+            now += step;
+            breaker.record(Seen::Answered, Mark::of("good"), now, now, 0.5, &settings);
+            breaker.record(seen, whose(), now - took, now, 0.5, &settings);
+            prop_assert_eq!(breaker.passage(now), Passage::Closed);
+        }
+    }
+
+    #[test]
     fn what_a_breaker_holds_does_not_grow_with_its_calls(settings in any_settings(), course in any_course()) {
         // All of it is in the value itself.
         let (breaker, now) = after(&course, &settings);
         prop_assert!(breaker.counts(now, &settings).calls as usize <= course.len());
-        prop_assert!(!std::mem::needs_drop::<Breaker>() && size_of::<Breaker>() <= 256);
+        prop_assert!(!std::mem::needs_drop::<Breaker>() && size_of::<Breaker>() <= 320);
     }
 
     #[test]
@@ -540,7 +607,7 @@ fn a_refusal_says_what_is_lacking_and_when_to_come_back_in_a_minute_at_the_most(
 }
 
 fn report(seen: Seen, headers: &str, now: u64) -> Report<'_> {
-    Report { seen, answer: Answer { asked_ms: now, now_ms: now, ..answer(headers) }, jitter: 0.0 }
+    Report { seen, whose: whose(), answer: Answer { asked_ms: now, now_ms: now, ..answer(headers) }, jitter: 0.0 }
 }
 
 #[test]
@@ -658,7 +725,8 @@ proptest! {
     #[test]
     fn what_is_told_is_what_is_heard(quota in any_quota(), since_ms in 0..9_u64, until_ms in proptest::option::of(1..9_u64), openings in 0..9_u32, calls in 0..9_u32) {
         let counts = Counts { calls, failures: 1, slow: 2 };
-        let told = Tidings { model: "m".to_owned(), counts, phase: Phase { since_ms, until_ms, openings }, buckets: quota.buckets.to_vec(), refusals: quota.refusal.into_iter().collect() };
+        let blame = Blame::one(Seen::Failed, whose());
+        let told = Tidings { model: "m".to_owned(), counts, blame, phase: Phase { since_ms, until_ms, openings }, buckets: quota.buckets.to_vec(), refusals: quota.refusal.into_iter().collect() };
         prop_assert_eq!(serde_json::from_str::<Tidings>(&serde_json::to_string(&told).unwrap()).unwrap(), told);
     }
 

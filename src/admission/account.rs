@@ -118,6 +118,11 @@ impl<'a> Account<'a> {
         }
     }
 
+    /// The tenant whose account it is.
+    pub fn tenant_name(&self) -> &str {
+        self.caller.tenant_name()
+    }
+
     /// Whether the call has to be known to the ledger before anything answers it.
     pub fn is_idempotent(&self) -> bool {
         self.idempotency.is_some()

@@ -19,6 +19,7 @@ use crate::cloud::answer;
 use crate::cloud::call::{Question, Reply, ask};
 use crate::cloud::chain::{Chain, Needs};
 use crate::cloud::deadline::Deadline;
+use crate::cloud::health::breaker::Mark;
 use crate::cloud::models::Resolved;
 use crate::error::{self, Error};
 use crate::protocol::answer::{Quality, judge, judged};
@@ -164,6 +165,7 @@ pub async fn answer(gateway: &Gateway, call: &Call, endpoint: Endpoint, tenant: 
         tokens: &|asked| wanted.tokens(asked),
         streaming: request.stream(),
         aside: false,
+        whose: Mark::of(caller.tenant_name()),
         deadline,
     };
     let reply = match ask(gateway, config, call, question).await {
@@ -335,7 +337,7 @@ async fn finish_stream(giving: &Giving<'_>, account: &mut Account<'_>, outcome: 
         account.settle_broken(outcome);
         // Neither a caller that goes, nor a deadline, nor a guardrail's refusal is the model's fault.
         if let (None, None | Some(Failure::Lost), Ok(config)) = (refusal, told.failure, gateway.config()) {
-            gateway.health.broke_off(model, call.head.now_ms, call.random(), &config.health);
+            gateway.health.broke_off(model, Mark::of(account.tenant_name()), call.head.now_ms, call.random(), &config.health);
         }
     }
     let failure = || match told.failure {

@@ -8,6 +8,7 @@ use crate::boundary::{Answered, Call};
 use crate::cloud::answer;
 use crate::cloud::call::{Question, ask};
 use crate::cloud::deadline::Deadline;
+use crate::cloud::health::breaker::Mark;
 use crate::cloud::health::quota::Tokens;
 use crate::error::Error;
 use crate::protocol::headers::Lines;
@@ -49,6 +50,7 @@ pub async fn answer(
         tokens: &|_| Tokens::default(),
         streaming: false,
         aside: false,
+        whose: Mark::default(),
         deadline,
     };
     let reply = ask(gateway, config, call, question).await?;

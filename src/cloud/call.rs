@@ -3,7 +3,7 @@
 use super::attempts::{Attempts, Next, Outcome, Outlook};
 use super::chain::Chain;
 use super::deadline::Deadline;
-use super::health::breaker::Seen;
+use super::health::breaker::{Mark, Seen};
 use super::health::quota::{self, Of, Tokens};
 use super::health::{self, Report, Standing};
 use super::models::Resolved;
@@ -29,6 +29,8 @@ pub struct Question<'q, 'm> {
     pub streaming: bool,
     /// Whether it is a question of the gateway's own, beside the caller's.
     pub aside: bool,
+    /// Whose it is; nobody's where no model is asked.
+    pub whose: Mark,
     /// How long it may take.
     pub deadline: Deadline,
 }
@@ -195,7 +197,7 @@ impl<'m> Asked<'_, '_, 'm> {
             refused: (arrival.status == 429).then(|| Of::refused(&arrival.body)).filter(|of| *of != Of::Queue || !impatient()),
             taken: arrival.status < 300,
         };
-        self.gateway.health.record(model.id, &Report { seen, answer, jitter }, &self.config.health);
+        self.gateway.health.record(model.id, &Report { seen, whose: self.question.whose, answer, jitter }, &self.config.health);
     }
 }
 

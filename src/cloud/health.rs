@@ -11,7 +11,7 @@ use std::cell::{Cell, RefCell};
 
 use serde_json::{Map, Value};
 
-use breaker::{Breaker, Counts, Passage, Seen};
+use breaker::{Blame, Breaker, Counts, Mark, Passage, Seen};
 use quota::{Answer, Lack, Of, Quota};
 
 use super::models::Resolved;
@@ -190,6 +190,8 @@ pub struct Watch {
     quota: Quota,
     /// Calls that other isolates have not heard of.
     untold: Counts,
+    /// To whom the bad ones of them fall.
+    unblamed: Blame,
 }
 
 impl Watch {
@@ -239,6 +241,8 @@ impl Watches {
 pub struct Report<'a> {
     /// How it went.
     pub seen: Seen,
+    /// Whose call it was for.
+    pub whose: Mark,
     /// What its answer says of quotas.
     pub answer: Answer<'a>,
     /// A random number in 0..1.
@@ -279,10 +283,11 @@ impl Health {
         let mut models = self.models.borrow_mut();
         models.add(model);
         let Some(watch) = models.get_mut(model) else { return };
-        let Report { seen, answer, jitter } = report;
+        let Report { seen, whose, answer, jitter } = report;
         if settings.breakers {
             watch.untold.add(Counts::one(*seen));
-            if watch.breaker.record(*seen, answer.asked_ms, answer.now_ms, *jitter, settings) {
+            watch.unblamed.add(Blame::one(*seen, *whose));
+            if watch.breaker.record(*seen, *whose, answer.asked_ms, answer.now_ms, *jitter, settings) {
                 self.urgent.set(true);
             }
         }
@@ -295,14 +300,16 @@ impl Health {
         self.untold.set(true);
     }
 
-    /// A stream broke off that had begun well. `jitter` is a random number in 0..1.
-    pub fn broke_off(&self, model: &str, now_ms: u64, jitter: f64, settings: &Settings) {
+    /// A tenant's stream broke off that had begun well. `jitter` is a random number in 0..1.
+    pub fn broke_off(&self, model: &str, whose: Mark, now_ms: u64, jitter: f64, settings: &Settings) {
         let mut models = self.models.borrow_mut();
         if let Some(watch) = models.get_mut(model).filter(|_| settings.breakers) {
             // Its call is counted already.
             let failure = Counts { failures: 1, ..Counts::default() };
+            let blame = Blame::one(Seen::Failed, whose);
             watch.untold.add(failure);
-            if watch.breaker.count(failure, now_ms, jitter, settings) {
+            watch.unblamed.add(blame);
+            if watch.breaker.count(failure, blame, now_ms, jitter, settings) {
                 self.urgent.set(true);
             }
             self.untold.set(true);

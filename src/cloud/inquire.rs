@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::call::{Question, ask};
 use super::chain::{Chain, Needs};
 use super::deadline::Deadline;
+use super::health::breaker::Mark;
 use super::inquiry::{Inquired, Inquiry, Unfit, late, refused};
 use crate::Gateway;
 use crate::admission::Caller;
@@ -80,6 +81,7 @@ async fn once(asker: Asker<'_>, inquiry: &Inquiry, fault: Option<&str>) -> Resul
         tokens: &|asked| wanted.tokens(asked),
         streaming: false,
         aside: true,
+        whose: Mark::of(caller.tenant_name()),
         deadline: Deadline::read(config, &call.head)?.within(inquiry.within_ms, call.now_ms()),
     };
     let reply = match ask(gateway, config, call, question).await {

@@ -82,6 +82,18 @@ describe("a breaker", () => {
     assert.equal((await models())[FIRST].calls, 0, "they tell nothing of the model");
   });
 
+  test("does not open for what one tenant asks, while another is answered", async () => {
+    await start({ vars: { ADMIN_SECRET } });
+    const other = { authorization: `Bearer ${(await makeKey(edge, { tenant: "other" })).key}` };
+    assert.equal((await ask("hi", {}, other)).model, FIRST);
+    for (let count = 0; count < 10; count++) assert.equal((await ask(failing(FIRST))).model, SECOND);
+    assert.equal(await state(), "closed");
+    assert.equal((await ask("hi again", {}, other)).model, FIRST);
+    // What the other meets as well is the model's own.
+    for (const _ of [1, 2]) await ask(failing(FIRST), {}, other);
+    assert.equal(await state(), "open");
+  });
+
   test("opens when connections are lost", async () => {
     await start();
     for (const _ of [1, 2]) await ask("[[cut-before]]");

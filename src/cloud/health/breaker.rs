@@ -78,14 +78,98 @@ impl Counts {
         }
     }
 
-    /// Whether they are enough to take a model for broken: too many failed, or their median is late. A median does not move for
-    /// one call, however long that took.
+    /// Whether too many have failed, or their median is late. A median does not move for one call, however long that took.
     fn bad(self, settings: &Settings) -> bool {
         let failing = self.failures >= LEAST_BAD && f64::from(self.failures) >= settings.failure_rate * f64::from(self.calls);
         // One that failed was no faster than one that was slow.
         let late = self.slow.saturating_add(self.failures);
         let slow = self.slow >= LEAST_BAD && u64::from(late).saturating_mul(2) > u64::from(self.calls);
-        self.calls >= settings.least_calls && (failing || slow)
+        failing || slow
+    }
+
+    /// What is left without so many that failed or were late.
+    fn without(self, bad: u32) -> Self {
+        let failures = self.failures.saturating_sub(bad);
+        let slow = self.slow.saturating_sub(bad.saturating_sub(self.failures));
+        Self { calls: self.calls.saturating_sub(bad), failures, slow }
+    }
+}
+
+/// A tenant as a breaker tells it from others: a number that its name always has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Mark(u32);
+
+impl Mark {
+    /// Nobody.
+    const NONE: Self = Self(0);
+    /// More than one.
+    const SEVERAL: Self = Self(u32::MAX);
+
+    /// The mark of a tenant's name: FNV-1a (Fowler, Noll, Vo), 32 bits.
+    pub fn of(tenant: &str) -> Self {
+        let hash = tenant.bytes().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
+        Self(hash.clamp(1, u32::MAX - 1))
+    }
+
+    fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::NONE, one) | (one, Self::NONE) => one,
+            (one, other) if one == other => one,
+            _ => Self::SEVERAL,
+        }
+    }
+}
+
+/// To whom bad calls fall, in a room of three numbers: the tenant that has most of them, if one has (the majority vote of Boyer and Moore,
+/// which can be merged), and whether somebody else was answered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "[u32; 3]", into = "[u32; 3]")]
+pub struct Blame {
+    suspect: Mark,
+    /// How many bad calls the suspect has beyond those of all others, at the most.
+    surplus: u32,
+    answered: Mark,
+}
+
+impl Blame {
+    /// That of one call.
+    pub fn one(seen: Seen, whose: Mark) -> Self {
+        match seen {
+            Seen::Answered => Self { answered: whose, ..Self::default() },
+            Seen::Slow | Seen::Failed => Self { suspect: whose, surplus: 1, ..Self::default() },
+            Seen::Nothing => Self::default(),
+        }
+    }
+
+    /// Adds another's.
+    pub fn add(&mut self, other: Self) {
+        self.answered = self.answered.and(other.answered);
+        (self.suspect, self.surplus) = match (self.surplus, other.surplus) {
+            (_, 0) => return,
+            (0, surplus) => (other.suspect, surplus),
+            (one, two) if self.suspect == other.suspect => (self.suspect, one.saturating_add(two)),
+            (one, two) if one >= two => (self.suspect, one.saturating_sub(two)),
+            (one, two) => (other.suspect, two.saturating_sub(one)),
+        };
+    }
+
+    /// Whether calls are enough to take a model for broken. While somebody else is answered, what one tenant's calls meet is not enough: it may
+    /// be what they ask.
+    fn opens(self, counts: Counts, settings: &Settings) -> bool {
+        let others_are_answered = self.surplus > 0 && self.answered != Mark::NONE && self.answered != self.suspect;
+        counts.calls >= settings.least_calls && counts.bad(settings) && (!others_are_answered || counts.without(self.surplus).bad(settings))
+    }
+}
+
+impl From<[u32; 3]> for Blame {
+    fn from([suspect, surplus, answered]: [u32; 3]) -> Self {
+        Self { suspect: Mark(suspect), surplus, answered: Mark(answered) }
+    }
+}
+
+impl From<Blame> for [u32; 3] {
+    fn from(Blame { suspect, surplus, answered }: Blame) -> Self {
+        [suspect.0, surplus, answered.0]
     }
 }
 
@@ -153,7 +237,7 @@ pub struct Breaker {
     /// Calls that have succeeded since it opened.
     proven: u32,
     /// Counts by the number of their slot.
-    slots: [(u64, Counts); SLOTS],
+    slots: [(u64, Counts, Blame); SLOTS],
 }
 
 impl Breaker {
@@ -176,12 +260,12 @@ impl Breaker {
         }
     }
 
-    /// A call that was made at `asked_ms` has ended. `jitter` is a random number in 0..1. Tells whether the phase has changed.
-    pub fn record(&mut self, seen: Seen, asked_ms: u64, now_ms: u64, jitter: f64, settings: &Settings) -> bool {
+    /// A tenant's call that was made at `asked_ms` has ended. `jitter` is a random number in 0..1. Tells whether the phase has changed.
+    pub fn record(&mut self, seen: Seen, whose: Mark, asked_ms: u64, now_ms: u64, jitter: f64, settings: &Settings) -> bool {
         match self.phase.until_ms {
             None => {
                 // What was asked before it closed is what it was opened for.
-                asked_ms >= self.phase.since_ms && self.count(Counts::one(seen), now_ms, jitter, settings)
+                asked_ms >= self.phase.since_ms && self.count(Counts::one(seen), Blame::one(seen, whose), now_ms, jitter, settings)
             }
             Some(until_ms) => {
                 let probe = asked_ms >= until_ms;
@@ -209,18 +293,20 @@ impl Breaker {
     }
 
     /// Counts calls, also those that others have made, and opens when there is reason. Tells whether it did.
-    pub fn count(&mut self, counts: Counts, now_ms: u64, jitter: f64, settings: &Settings) -> bool {
+    pub fn count(&mut self, counts: Counts, blame: Blame, now_ms: u64, jitter: f64, settings: &Settings) -> bool {
         let number = slot(now_ms, settings);
         let place = usize::try_from(number).unwrap_or_default().checked_rem(SLOTS).unwrap_or_default();
-        if let Some((held, slot)) = self.slots.get_mut(place) {
+        if let Some((held, slot, blamed)) = self.slots.get_mut(place) {
             if *held != number {
-                (*held, *slot) = (number, Counts::default());
+                (*held, *slot, *blamed) = (number, Counts::default(), Blame::default());
             }
             slot.add(counts);
+            blamed.add(blame);
         }
         // A success, though it makes the calls enough, is no reason.
         let reason = counts.failures > 0 || counts.slow > 0;
-        let opens = reason && self.phase.until_ms.is_none() && self.counts(now_ms, settings).bad(settings);
+        let (counts, blame) = self.window(now_ms, settings);
+        let opens = reason && self.phase.until_ms.is_none() && blame.opens(counts, settings);
         if opens {
             self.open(now_ms, jitter, settings);
         }
@@ -229,14 +315,20 @@ impl Breaker {
 
     /// The calls of the window that ends at a time, in ms since 1970.
     pub fn counts(&self, now_ms: u64, settings: &Settings) -> Counts {
+        self.window(now_ms, settings).0
+    }
+
+    fn window(&self, now_ms: u64, settings: &Settings) -> (Counts, Blame) {
         let last = slot(now_ms, settings);
-        let mut sum = Counts::default();
+        let (mut sum, mut blame) = (Counts::default(), Blame::default());
         let whole = u64::try_from(SLOTS).unwrap_or_default();
-        self.slots
-            .iter()
-            .filter(|(number, _)| *number <= last && last.saturating_sub(*number) < whole)
-            .for_each(|(_, counts)| sum.add(*counts));
-        sum
+        for (number, counts, blamed) in &self.slots {
+            if *number <= last && last.saturating_sub(*number) < whole {
+                sum.add(*counts);
+                blame.add(*blamed);
+            }
+        }
+        (sum, blame)
     }
 
     /// Hears of a phase that another isolate has seen. `jitter` spreads the probes of those who hear the same.

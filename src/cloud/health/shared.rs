@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::breaker::{Counts, Phase};
+use super::breaker::{Blame, Counts, Phase};
 use super::quota::{Bucket, Quota, Refusal};
 use super::{Health, Settings, Watch, Watches};
 
@@ -25,6 +25,8 @@ pub struct Tidings {
     pub model: String,
     /// Calls since the last time.
     pub counts: Counts,
+    /// To whom the bad ones of them fall.
+    pub blame: Blame,
     /// Its breaker's phase.
     pub phase: Phase,
     /// Its quota's buckets, all six or none.
@@ -34,10 +36,10 @@ pub struct Tidings {
 }
 
 impl Tidings {
-    fn of(model: &str, counts: Counts, watch: &Watch) -> Self {
+    fn of(model: &str, counts: Counts, blame: Blame, watch: &Watch) -> Self {
         let Quota { buckets, refusal } = &watch.quota;
         let phase = watch.breaker.phase();
-        Self { model: model.to_owned(), counts, phase, buckets: buckets.to_vec(), refusals: refusal.iter().copied().collect() }
+        Self { model: model.to_owned(), counts, blame, phase, buckets: buckets.to_vec(), refusals: refusal.iter().copied().collect() }
     }
 
     fn quota(&self) -> Quota {
@@ -81,11 +83,11 @@ impl Gathered {
             self.0.add(&told.model);
             let Some(watch) = self.0.get_mut(&told.model) else { continue };
             watch.breaker.adopt(told.phase, 0.0, &settings);
-            watch.breaker.count(told.counts, now_ms, 0.0, &settings);
+            watch.breaker.count(told.counts, told.blame, now_ms, 0.0, &settings);
             watch.quota.merge(&told.quota());
         }
         let Watches(models) = &self.0;
-        models.iter().map(|(model, watch)| Tidings::of(model, Counts::default(), watch)).collect()
+        models.iter().map(|(model, watch)| Tidings::of(model, Counts::default(), Blame::default(), watch)).collect()
     }
 }
 
@@ -108,7 +110,8 @@ impl Health {
         let Watches(models) = &mut *self.models.borrow_mut();
         let tell = |(model, watch): &mut (String, Watch)| {
             let counts = std::mem::take(&mut watch.untold);
-            Tidings::of(model, counts, watch)
+            let blame = std::mem::take(&mut watch.unblamed);
+            Tidings::of(model, counts, blame, watch)
         };
         models.iter_mut().map(tell).collect()
     }
