@@ -623,6 +623,13 @@ export class Call {
     this.resume(slot, said, NOTHING);
   }
 
+  /** Waits with something that is still to be done when the caller has gone. */
+  async linger(slot, ms) {
+    this.known = true;
+    await new Promise((over) => setTimeout(over, ms));
+    this.resume(slot, "", NOTHING);
+  }
+
   /** Waits. */
   async pause(slot, ms) {
     await new Promise((over) => setTimeout(over, ms));
@@ -669,7 +676,7 @@ export class Call {
 
 // What may go on after the answer keeps the isolate at work for the request until it has ended. The next step begins within
 // `resume`, before the one that calls it has ended, so the chain is never let go.
-for (const name of ["relay", "chunk", "write", "end", "keep", "ledger", "store"]) {
+for (const name of ["relay", "chunk", "write", "end", "keep", "ledger", "store", "linger"]) {
   const step = Call.prototype[name];
   Call.prototype[name] = function (...given) {
     this.step = step.apply(this, given);

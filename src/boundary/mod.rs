@@ -109,6 +109,8 @@ extern "C" {
     #[wasm_bindgen(method)]
     fn pause(this: &JsCall, slot: u32, ms: u32);
     #[wasm_bindgen(method)]
+    fn linger(this: &JsCall, slot: u32, ms: u32);
+    #[wasm_bindgen(method)]
     fn now(this: &JsCall) -> f64;
     #[wasm_bindgen(method)]
     fn random(this: &JsCall) -> f64;
@@ -495,6 +497,12 @@ impl Call {
     /// Waits.
     pub async fn pause(&self, ms: u32) {
         self.js.pause(self.inbox.slot(), ms);
+        self.inbox.next().await;
+    }
+
+    /// Waits for so many ms with something that is still to be done when the caller has gone.
+    pub async fn linger(&self, ms: u64) {
+        self.js.linger(self.inbox.slot(), u32::try_from(ms).unwrap_or(u32::MAX));
         self.inbox.next().await;
     }
 

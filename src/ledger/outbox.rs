@@ -1,9 +1,10 @@
 //! What the ledgers are to hear once answers have gone out.
 //!
-//! While one request of an isolate tells a ledger, others only add to what is to be told, and the first one takes it along: under
-//! load a message carries many notes. Nothing waits for a timer, and nothing is let go before the ledger has it.
+//! While one request of an isolate tells a ledger, others only add to what is to be told, and the first one takes it along. What follows a
+//! message soon is told with what follows it in turn, `REST_MS` after that message: so a quiet isolate tells everything at once, and a busy
+//! one tells much by few messages. Nothing is let go before the ledger has it.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
 use super::message::{Message, Note};
@@ -16,6 +17,8 @@ const BATCH: usize = 100;
 const TRIES: u8 = 5;
 /// How long a request may tell before another takes over, in ms: the runtime may have ended it (30 s after its answer).
 const TELLING_MS: u64 = 30_000;
+/// How long after a message the next one goes, in ms: so long may what a call did not use stay reserved.
+const REST_MS: u64 = 100;
 
 type Whose = (String, Option<Region>);
 
@@ -29,12 +32,18 @@ struct Queue {
 
 /// The notes of an isolate that no ledger has yet.
 #[derive(Default)]
-pub struct Outbox(RefCell<BTreeMap<Whose, Queue>>);
+pub struct Outbox {
+    queues: RefCell<BTreeMap<Whose, Queue>>,
+    /// When the last message went, in ms since 1970.
+    told_ms: Cell<u64>,
+    /// Until when somebody waits who will tell what there is then, in ms since 1970.
+    resting_until_ms: Cell<u64>,
+}
 
 impl Outbox {
     /// Adds a note, with the bytes that belong to it.
     pub fn post(&self, tenant: &str, region: Option<Region>, note: Note, bytes: Vec<u8>) {
-        self.0.borrow_mut().entry((tenant.to_owned(), region)).or_default().notes.push((note, bytes));
+        self.queues.borrow_mut().entry((tenant.to_owned(), region)).or_default().notes.push((note, bytes));
     }
 
     /// Tells a ledger one thing at once, apart from what waits: its caller may come again as soon as it is answered. What could not be
@@ -49,21 +58,45 @@ impl Outbox {
 
     /// Tells the ledgers what there is to tell and nobody else is telling.
     pub async fn deliver(&self, call: &Call) {
-        while let Some((whose, notes, bytes)) = self.take(call.head.now_ms) {
+        if self.queues.borrow().is_empty() {
+            return;
+        }
+        let Some(now_ms) = self.rest(call).await else { return };
+        while let Some((whose, notes, bytes)) = self.take(now_ms) {
             let (tenant, region) = &whose;
+            let whole = notes.len() == BATCH;
             let message = Message::Note { notes };
             let told = call.ledger::<serde::de::IgnoredAny>(tenant, *region, &message, bytes.concat()).await.is_ok();
             if let Message::Note { notes } = message {
                 self.told(&whose, if told { Vec::new() } else { notes.into_iter().zip(bytes).collect() }, call);
             }
-            if !told {
+            // What has come meanwhile is for whoever waits, unless it is as much as a message holds.
+            if !told || !whole && now_ms < self.resting_until_ms.get() {
                 return;
             }
         }
     }
 
+    /// Waits until it is time for another message, and tells when that is, in ms since 1970; none when somebody else does. By the time at
+    /// which the call came: what has taken longer may wait for nothing, and needs no look at the clock.
+    async fn rest(&self, call: &Call) -> Option<u64> {
+        let mut now_ms = call.head.now_ms;
+        let next_ms = self.told_ms.get().saturating_add(REST_MS);
+        if now_ms < next_ms {
+            if now_ms < self.resting_until_ms.get() {
+                return None;
+            }
+            self.resting_until_ms.set(next_ms);
+            call.linger(next_ms.saturating_sub(now_ms).min(REST_MS)).await;
+            self.resting_until_ms.set(0);
+            now_ms = next_ms;
+        }
+        self.told_ms.set(now_ms);
+        Some(now_ms)
+    }
+
     fn take(&self, now_ms: u64) -> Option<(Whose, Vec<Note>, Vec<Vec<u8>>)> {
-        let mut queues = self.0.borrow_mut();
+        let mut queues = self.queues.borrow_mut();
         let free = |queue: &Queue| queue.told_since_ms.is_none_or(|since| now_ms.saturating_sub(since) > TELLING_MS);
         let (whose, queue) = queues.iter_mut().find(|(_, queue)| !queue.notes.is_empty() && free(queue))?;
         let batch = queue.notes.len().min(BATCH);
@@ -74,7 +107,7 @@ impl Outbox {
 
     /// Ends a message: what comes back goes to the front again, until it has failed too often to be worth what waits behind it.
     fn told(&self, whose: &Whose, back: Vec<(Note, Vec<u8>)>, call: &Call) {
-        let mut queues = self.0.borrow_mut();
+        let mut queues = self.queues.borrow_mut();
         let Some(queue) = queues.get_mut(whose) else { return };
         queue.told_since_ms = None;
         queue.tries = if back.is_empty() { 0 } else { queue.tries.saturating_add(1) };

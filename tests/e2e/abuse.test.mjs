@@ -4,7 +4,7 @@ import { createHash, createHmac, hkdfSync, randomBytes } from "node:crypto";
 import http from "node:http";
 import { after, before, describe, test } from "node:test";
 import { gzipSync } from "node:zlib";
-import { ADMIN_SECRET, EDGE_SECRET, KEY, KEYS, OTHER_KEY, assertError, chat, eventually, post, raw, sha256, startEdge, startStandIn } from "./edge.mjs";
+import { ADMIN_SECRET, EDGE_SECRET, KEY, KEYS, OTHER_KEY, assertError, chat, eventually, pause, post, raw, sha256, startEdge, startStandIn } from "./edge.mjs";
 import { WATCHING, passes, seen } from "./watch.mjs";
 
 const PAGE = "https://page.example";
@@ -442,7 +442,10 @@ describe("a flood from one address", () => {
   const from = (address) => ({ "cf-connecting-ip": address });
   const settled = async (own) => {
     // What was refused first is told to the gateway's own ledger, behind the answer.
-    await eventually(async () => (await seen(own)).ledgers.length === 0, "nothing is told any more");
+    await eventually(async () => {
+      await pause(120);
+      return (await seen(own)).ledgers.length === 0;
+    }, "nothing is told any more");
   };
 
   // The local rate limit counts by the minutes of the clock: none may end in the middle of a flood.

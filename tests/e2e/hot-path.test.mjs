@@ -13,7 +13,7 @@ const counting = `
   WebAssembly.Instance = function (module, imports) {
     for (const functions of Object.values(imports)) {
       for (const [name, call] of Object.entries(functions)) {
-        const method = /^__wbg_(settings|prepare|binds|head|read|send|respond|pass|relay|begin|chunk|abandon|end|look|keep|pause|now|random|uniqueId|log|ledger|limit|seal|header|secretBytes|sign)_/.exec(name);
+        const method = /^__wbg_(settings|prepare|binds|head|read|send|respond|pass|relay|begin|chunk|abandon|end|look|keep|pause|linger|now|random|uniqueId|log|ledger|limit|seal|header|secretBytes|sign)_/.exec(name);
         if (method) functions[name] = wrapped(method[1], call);
       }
     }
@@ -44,6 +44,8 @@ after(async () => {
 
 /** The calls that a request causes, those after its answer included. */
 async function calls(body, headers) {
+  // What follows a message to the ledgers within a tenth of a second waits to be told with others.
+  await pause(120);
   await (await fetch(`${edge.url}/healthz`)).text();
   const logged = edge.logs.length;
   const answer = await post(edge, body, headers);

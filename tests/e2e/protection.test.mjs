@@ -553,7 +553,8 @@ describe("the audit", () => {
         await erase("ben", key, own);
         const page = await eventually(async () => {
           const { data } = await get("/v1/audit?limit=1000", key, own);
-          return data.some(({ details }) => details.request_id === "traced-4") && data;
+          const calls = data.some(({ details }) => details.request_id === "traced-4");
+          return calls && data.some(({ what }) => what === "refused") && data;
         }, "all is told");
         return { key, id, page, asked, text };
       };
