@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import fs from "node:fs";
 import path from "node:path";
 import { after, before, test } from "node:test";
-import { KEY, assertError, startEdge, startStandIn } from "./edge.mjs";
+import { KEY, assertError, eventually, startEdge, startStandIn } from "./edge.mjs";
 import { validator } from "./openapi.mjs";
 
 const document = JSON.parse(fs.readFileSync(path.resolve(import.meta.dirname, "../../public/openapi.json"), "utf8"));
@@ -38,10 +38,23 @@ test("the validator knows what does not fit", () => {
   }
 });
 
+/** A file with a line, for a batch. */
+async function upload() {
+  const line = { custom_id: "buns", method: "POST", url: "/v1/chat/completions", body: { model: "fast", messages: [{ role: "user", content: "Buns" }] } };
+  const form = new FormData();
+  form.set("purpose", "batch");
+  form.set("file", new Blob([JSON.stringify(line) + "\n"]), "posts.jsonl");
+  const response = await fetch(`${edge.url}/v1/files`, { method: "POST", headers: { authorization: `Bearer ${KEY}` }, body: form });
+  return [response.status, await response.json()];
+}
+
 test("every example of a body is taken, and answered as the document says", async () => {
   await call("PUT", "/v1/brands/acme", { voice: "Dry." });
+  const [, file] = await upload();
   for (const { at, path: template, method, value, asks } of openapi.examples()) {
     if (!asks) continue;
+    // What an example only names has to be there.
+    if ("input_file_id" in value) value.input_file_id = file.id;
     const response = await call(method.toUpperCase(), template.replace("{id}", "acme"), value);
     const body = await response.json();
     assert.ok(response.status === 200 || response.status === 201, `${at}: ${JSON.stringify(body)}`);
@@ -49,15 +62,55 @@ test("every example of a body is taken, and answered as the document says", asyn
   }
 });
 
+test("files and batches are as it says, from the upload to the end", async () => {
+  const told = async (method, template, id, status = 200, body = undefined) => {
+    const response = await call(method.toUpperCase(), template.replace("{id}", id), body);
+    const text = await response.text();
+    assert.equal(response.status, status, text);
+    const read = template.endsWith("/content") && status === 200 ? text : JSON.parse(text);
+    openapi.check(method, template, status, read);
+    return read;
+  };
+  const [status, file] = await upload();
+  openapi.check("post", "/v1/files", status, file);
+  await told("get", "/v1/files/{id}", file.id);
+  await told("get", "/v1/files/{id}/content", file.id);
+  await told("get", "/v1/files", "");
+  await told("get", "/v1/files/{id}", "file-none", 404);
+  const order = { input_file_id: file.id, endpoint: "/v1/chat/completions", completion_window: "24h" };
+  const { id } = await told("post", "/v1/batches", "", 200, order);
+  const ended = () => told("get", "/v1/batches/{id}", id).then((batch) => batch.status === "completed" && batch);
+  const batch = await eventually(ended, "the batch comes to its end");
+  await told("get", "/v1/files/{id}/content", batch.output_file_id);
+  await told("get", "/v1/batches", "");
+  await told("post", "/v1/batches/{id}/cancel", id, 409, {});
+  await told("get", "/v1/batches/{id}", "batch_none", 404);
+  const waiting = await told("post", "/v1/batches", "", 200, { ...order, priority: "off_peak", completion_window: "3d" });
+  if (waiting.starts_at !== null) {
+    await told("delete", "/v1/files/{id}", file.id, 409);
+    await told("post", "/v1/batches/{id}/cancel", waiting.id, 200, {});
+  }
+  const [, spare] = await upload();
+  await told("delete", "/v1/files/{id}", spare.id);
+  await told("post", "/v1/batches", "", 400, { ...order, endpoint: "/v1/models" });
+});
+
 test("errors are as it says, and its methods are all that there are", async () => {
   for (const [template, methods] of Object.entries(document.paths)) {
     const address = template.replace("{id}", "nobody");
     const refused = await assertError(await call("PATCH", address, {}), 405, "method_not_allowed");
     openapi.check(Object.keys(methods)[0], template, 401, refused);
-    const anonymous = await fetch(edge.url + address, { method: Object.keys(methods)[0].toUpperCase(), body: methods.post || methods.put ? "{}" : undefined });
+    const [first] = Object.keys(methods);
+    const anonymous = await fetch(edge.url + address, { method: first.toUpperCase(), body: first === "post" || first === "put" ? "{}" : undefined });
     assert.equal(anonymous.status, 401);
-    openapi.check(Object.keys(methods)[0], template, 401, await anonymous.json());
+    openapi.check(first, template, 401, await anonymous.json());
   }
+});
+
+test("the endpoints of batches are those of the gateway", async () => {
+  const order = { input_file_id: "file-none", endpoint: "/nowhere", completion_window: "24h" };
+  const { message } = await assertError(await call("POST", "/v1/batches", order), 400, "wrong_value");
+  assert.deepEqual(message.replace(/^.*must be one of |\.$/g, "").split(", "), document.components.schemas.BatchOrder.properties.endpoint.enum);
 });
 
 test("its platforms, tones and fields are those of the gateway", async () => {
