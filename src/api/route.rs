@@ -56,6 +56,10 @@ pub enum Resource {
     Brands,
     /// One of the tenant's brands.
     Brand(String),
+    /// What people say of answers.
+    Feedback,
+    /// What that has taught.
+    Learned,
     /// Files of batches.
     Files(FileTarget),
     /// Batches.
@@ -137,8 +141,9 @@ impl Resource {
             | Self::Posts(_)
             | Self::Batches(BatchTarget::Cancel(_)) => "POST, OPTIONS",
             Self::Files(FileTarget::One(_)) => "GET, HEAD, DELETE, OPTIONS",
-            Self::Files(FileTarget::All) | Self::Batches(BatchTarget::All) | Self::Intents => "GET, HEAD, POST, OPTIONS",
+            Self::Files(FileTarget::All) | Self::Batches(BatchTarget::All) | Self::Intents | Self::Feedback => "GET, HEAD, POST, OPTIONS",
             Self::Intent(_) | Self::Brand(_) => "GET, HEAD, PUT, DELETE, OPTIONS",
+            Self::Learned => "GET, HEAD, DELETE, OPTIONS",
             Self::Keys(KeyTarget::All) => "GET, HEAD, POST, OPTIONS",
             Self::Keys(KeyTarget::One(_)) => "GET, HEAD, PATCH, DELETE, OPTIONS",
             Self::Tenants(TenantTarget::One(_)) => "GET, HEAD, PATCH, OPTIONS",
@@ -191,6 +196,8 @@ impl<'p> Route<'p> {
             "/posts/optimize" => Some(Resource::Posts(Task::Optimize)),
             "/posts/audio" => Some(Resource::Posts(Task::Audio)),
             "/brands" => Some(Resource::Brands),
+            "/feedback" => Some(Resource::Feedback),
+            "/learned" => Some(Resource::Learned),
             _ => models(rest)
                 .or_else(|| user(rest))
                 .or_else(|| one_of("/intents/", rest).map(Resource::Intent))
