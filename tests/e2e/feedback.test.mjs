@@ -92,7 +92,7 @@ describe("feedback", () => {
 
   test("of the holder of a browser token is about its own answers alone", async () => {
     const origin = "https://app.example";
-    const token = async (user) => (await told(await call("POST", "/v1/tokens", { body: { user, origin, scopes: ["content", "feedback"] } }))).token;
+    const token = async (user) => (await told(await call("POST", "/v1/tokens", { body: { user, origin, scopes: ["content", "feedback"] } }), 201)).token;
     const [ann, ben] = [await token("ann"), await token("ben")];
     const ask = (method, path, key, body) => call(method, path, { key, body, headers: { origin } });
     const order = { instruction: "A post about rye", platforms: ["x"] };
