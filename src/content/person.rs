@@ -5,15 +5,12 @@ pub mod interest;
 pub mod privacy;
 pub mod sensitive;
 
-use std::collections::BTreeMap;
-
-use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::brand::is_language;
 use super::facts::folded;
 use super::order::wrong;
-use crate::admission::reading;
+use crate::admission::reading::{self, Fields};
 use crate::error::Error;
 use crate::protocol::json;
 use interest::{Affinity, LIKED, LONGEST_TOPIC, affinities};
@@ -27,17 +24,8 @@ const MOST: usize = 20;
 /// The most topics that a model is told as liked.
 const MOST_LIKED: usize = 5;
 
-#[derive(Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct Profile {
-    name: Option<String>,
-    interests: Option<Vec<String>>,
-    language: Option<String>,
-    location: Option<String>,
-    occupation: Option<String>,
-    segment: Option<String>,
-    attributes: Option<BTreeMap<String, String>>,
-}
+/// The fields of a profile.
+const FIELDS: [&str; 7] = ["name", "interests", "language", "location", "occupation", "segment", "attributes"];
 
 /// Something that is known of a person.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,13 +59,15 @@ impl Person {
     /// # Errors
     /// 400 naming the field.
     pub fn read(body: json::Value<'_>) -> Result<Self, Error> {
-        let profile: Option<Profile> = reading::field(body, "profile")?;
-        let history: Option<Vec<interest::Entry>> = reading::field(body, "history")?;
+        let given = |name: &str| body.get(name).filter(|value| !value.is_null());
+        let (profile, history) = (given("profile"), given("history"));
         if profile.is_none() && history.is_none() {
             return Err(Error::invalid("missing_field", "profile", "`profile` is missing: give it, or `history`, or both."));
         }
         let mut person = Self::default();
-        person.know(profile.unwrap_or_default())?;
+        if let Some(profile) = profile {
+            person.know(&Fields::of(profile, "profile".to_owned(), &FIELDS)?)?;
+        }
         if let Some(history) = history {
             let interests: Vec<String> =
                 person.data.iter().filter(|datum| datum.field.starts_with("profile.interests")).map(|datum| datum.value.clone()).collect();
@@ -94,9 +84,9 @@ impl Person {
         Ok(person)
     }
 
-    fn know(&mut self, profile: Profile) -> Result<(), Error> {
-        let Profile { name, interests, language, location, occupation, segment, attributes } = profile;
-        for (field, value) in [("name", name), ("location", location), ("occupation", occupation), ("segment", segment)] {
+    fn know(&mut self, profile: &Fields<'_>) -> Result<(), Error> {
+        for field in ["name", "location", "occupation", "segment"] {
+            let value = profile.text(field)?;
             let Some(value) = value else { continue };
             checked(&format!("profile.{field}"), &value, LONGEST)?;
             // Names are taken as they are: `Christian` is one.
@@ -105,7 +95,7 @@ impl Person {
                 self.told.insert(field.to_owned(), json!(value));
             }
         }
-        let interests = interests.unwrap_or_default();
+        let interests = profile.texts("interests")?;
         if interests.len() > MOST {
             return Err(wrong("profile.interests", &format!("has more than {MOST} entries")));
         }
@@ -120,18 +110,24 @@ impl Person {
         if !kept.is_empty() {
             self.told.insert("interests".to_owned(), json!(kept));
         }
-        let attributes = attributes.unwrap_or_default();
-        if attributes.len() > MOST {
+        let attributes = profile.get("attributes");
+        if attributes.is_some_and(|given| given.kind() != json::Kind::Object) {
+            return Err(wrong("profile.attributes", "must be an object"));
+        }
+        let attributes = || attributes.into_iter().flat_map(json::Value::members);
+        if attributes().count() > MOST {
             return Err(wrong("profile.attributes", &format!("has more than {MOST} entries")));
         }
         let mut kept = Map::new();
-        for (name, value) in attributes {
+        for (name, value) in attributes() {
+            let name = name.text().unwrap_or_default().into_owned();
             let well_formed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b' ');
             if name.is_empty() || name.len() > LONGEST_NAME || !name.bytes().all(well_formed) {
                 let what = format!("must have names of 1 to {LONGEST_NAME} letters, digits, `_`, `-`, `.` and spaces");
                 return Err(wrong("profile.attributes", &what));
             }
             let field = format!("profile.attributes.{name}");
+            let value = reading::text(value, &field)?;
             checked(&field, &value, LONGEST)?;
             if self.take(field, &value, sensitive::of_name(&name).or_else(|| sensitive::of_text(&value))) {
                 kept.insert(name, json!(value));
@@ -140,6 +136,7 @@ impl Person {
         if !kept.is_empty() {
             self.told.insert("attributes".to_owned(), Value::Object(kept));
         }
+        let language = profile.text("language")?;
         if language.as_deref().is_some_and(|code| !is_language(code)) {
             return Err(wrong("profile.language", "must be a code such as `en` or `pt-BR` (BCP 47)"));
         }

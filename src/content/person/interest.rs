@@ -4,17 +4,19 @@
 //! is the mean of its entries' degrees, as if two more had a tenth: one click is no passion. An entry that is older than the newest by 30 days weighs
 //! half as much, by 60 a third.
 
-use serde::Deserialize;
+use serde_json::Map;
 
 use super::Ignored;
 use super::sensitive;
 use crate::admission::calendar::instant;
+use crate::admission::reading::{self, Fields};
 use crate::content::brand::hashtag;
 use crate::content::entities::{Kind, entities};
 use crate::content::facts::folded;
 use crate::content::order::wrong;
 use crate::content::platform::Platform;
 use crate::error::Error;
+use crate::protocol::json::Value;
 
 /// The most entries.
 pub const MOST: usize = 200;
@@ -37,31 +39,10 @@ const HALF_DAYS: f64 = 30.0;
 /// The most affinities that are told.
 const MOST_TOLD: usize = 20;
 
-/// Something that was seen, and what was done with it.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Entry {
-    #[serde(default)]
-    id: Option<String>,
-    #[serde(default)]
-    text: Option<String>,
-    #[serde(default)]
-    topics: Option<Vec<String>>,
-    #[serde(default)]
-    at: Option<String>,
-    #[serde(default)]
-    views: Option<u32>,
-    #[serde(default)]
-    clicks: Option<u32>,
-    #[serde(default)]
-    likes: Option<u32>,
-    #[serde(default)]
-    comments: Option<u32>,
-    #[serde(default)]
-    shares: Option<u32>,
-    #[serde(default)]
-    saves: Option<u32>,
-}
+/// The figures of an entry, and what each weighs beside a view.
+const FIGURES: [(&str, f64); 5] = [("clicks", 1.0), ("likes", 1.0), ("saves", 2.0), ("comments", 2.0), ("shares", 3.0)];
+/// The fields of an entry.
+const FIELDS: [&str; 10] = ["id", "text", "topics", "at", "views", "clicks", "likes", "saves", "comments", "shares"];
 
 /// How much somebody is drawn to a topic.
 #[derive(Clone, Debug, PartialEq)]
@@ -78,27 +59,35 @@ pub struct Affinity {
 ///
 /// # Errors
 /// 400 naming the field that cannot be.
-pub fn affinities(entries: Vec<Entry>, interests: &[String], ignored: &mut Vec<Ignored>) -> Result<Vec<Affinity>, Error> {
-    if entries.is_empty() || entries.len() > MOST {
+pub fn affinities(history: Value<'_>, interests: &[String], ignored: &mut Vec<Ignored>) -> Result<Vec<Affinity>, Error> {
+    let mut seen: Vec<(String, f64, Option<u64>, Vec<String>)> = Vec::new();
+    for (place, entry) in reading::elements(history, "history")?.take(MOST.saturating_add(1)).enumerate() {
+        let entry = Fields::of(entry, format!("history[{place}]"), &FIELDS)?;
+        let one = checked(&entry, &format!("history[{place}]"), interests, ignored)?;
+        if seen.iter().any(|other| other.0 == one.0) {
+            return Err(wrong(entry.at("id"), "is the id of an entry before: each needs its own"));
+        }
+        seen.push(one);
+    }
+    if seen.is_empty() || seen.len() > MOST {
         return Err(wrong("history", &format!("must hold 1 to {MOST} entries")));
     }
-    let mut seen: Vec<(String, f64, Option<u64>, Vec<String>)> = Vec::with_capacity(entries.len());
-    for (place, entry) in entries.into_iter().enumerate() {
-        seen.push(checked(entry, place, interests, ignored)?);
-    }
     let newest = seen.iter().filter_map(|one| one.2).max();
-    let mut sums: Vec<(String, String, f64, f64, Vec<String>)> = Vec::new();
+    let mut sums: Vec<(String, f64, f64, Vec<String>)> = Vec::new();
+    let mut places = Map::new();
     for (id, degree, at, topics) in seen {
         #[expect(clippy::cast_precision_loss, reason = "days of a history")]
         let days = newest.zip(at).map_or(0.0, |(newest, at)| newest.saturating_sub(at) as f64 / 86_400_000.0);
         let weight = HALF_DAYS / (HALF_DAYS + days);
         for topic in topics {
             let key = folded(&topic);
-            let place = sums.iter().position(|sum| sum.0 == key).unwrap_or_else(|| {
-                sums.push((key, topic, 0.0, 0.0, Vec::new()));
+            let known = places.get(&key).and_then(serde_json::Value::as_u64).and_then(|place| usize::try_from(place).ok());
+            let place = known.unwrap_or_else(|| {
+                places.insert(key, sums.len().into());
+                sums.push((topic, 0.0, 0.0, Vec::new()));
                 sums.len().saturating_sub(1)
             });
-            if let Some((_, _, weighed, weights, cites)) = sums.get_mut(place)
+            if let Some((_, weighed, weights, cites)) = sums.get_mut(place)
                 && cites.last() != Some(&id)
             {
                 *weighed += weight * degree;
@@ -107,71 +96,65 @@ pub fn affinities(entries: Vec<Entry>, interests: &[String], ignored: &mut Vec<I
             }
         }
     }
-    let mut found: Vec<Affinity> = sums
-        .into_iter()
-        .map(|(_, topic, weighed, weights, cites)| {
-            let affinity = (weighed + PRIOR.0 * PRIOR.1) / (weights + PRIOR.1);
-            Affinity { topic, affinity: (affinity * 1000.0).round() / 1000.0, cites }
-        })
-        .collect();
-    found.sort_by(|one, other| other.affinity.total_cmp(&one.affinity));
-    found.truncate(MOST_TOLD);
+    let mut found: Vec<Affinity> = Vec::with_capacity(sums.len());
+    for (topic, weighed, weights, cites) in sums {
+        let affinity = (weighed + PRIOR.0 * PRIOR.1) / (weights + PRIOR.1);
+        let affinity = (affinity * 1000.0).round() / 1000.0;
+        // A sort of its own for each type is more code than this.
+        let place = found.iter().position(|other| other.affinity < affinity).unwrap_or(found.len());
+        if place < MOST_TOLD {
+            found.insert(place, Affinity { topic, affinity, cites });
+            found.truncate(MOST_TOLD);
+        }
+    }
     Ok(found)
 }
 
 /// An entry's name, the degree to which it was engaged with, when, and its topics.
 fn checked(
-    entry: Entry,
-    place: usize,
+    entry: &Fields<'_>,
+    path: &str,
     interests: &[String],
     ignored: &mut Vec<Ignored>,
 ) -> Result<(String, f64, Option<u64>, Vec<String>), Error> {
-    let at = |field: &str| format!("history[{place}].{field}");
-    let id = entry.id.unwrap_or_else(|| format!("history[{place}]"));
+    let id = entry.text("id")?.unwrap_or_else(|| path.to_owned());
     if id.is_empty() || id.len() > LONGEST_ID {
-        return Err(wrong(at("id"), &format!("must have 1 to {LONGEST_ID} bytes")));
+        return Err(wrong(entry.at("id"), &format!("must have 1 to {LONGEST_ID} bytes")));
     }
-    let text = entry.text.unwrap_or_default();
+    let text = entry.text("text")?.unwrap_or_default();
     if text.len() > LONGEST_TEXT {
-        return Err(wrong(at("text"), &format!("is longer than {LONGEST_TEXT} bytes")));
+        return Err(wrong(entry.at("text"), &format!("is longer than {LONGEST_TEXT} bytes")));
     }
-    let given = entry.topics.unwrap_or_default();
+    let given = entry.texts("topics")?;
     if given.len() > MOST_TOPICS {
-        return Err(wrong(at("topics"), &format!("has more than {MOST_TOPICS} entries")));
+        return Err(wrong(entry.at("topics"), &format!("has more than {MOST_TOPICS} entries")));
     }
     if text.trim().is_empty() && given.is_empty() {
-        return Err(wrong(at("topics"), "is missing: give it, or `text`"));
+        return Err(wrong(entry.at("topics"), "is missing: give it, or `text`"));
     }
     for (number, topic) in given.iter().enumerate() {
         if topic.trim().is_empty() || topic.chars().count() > LONGEST_TOPIC {
-            return Err(wrong(at(&format!("topics[{number}]")), &format!("must have 1 to {LONGEST_TOPIC} characters")));
+            return Err(wrong(entry.at(&format!("topics[{number}]")), &format!("must have 1 to {LONGEST_TOPIC} characters")));
         }
     }
-    let when = match &entry.at {
+    let when = match entry.text("at")? {
         None => None,
-        Some(text) => Some(instant(text).ok_or_else(|| wrong(at("at"), "must be a time by RFC 3339, such as `2026-11-26T09:30:00Z`"))?),
+        Some(text) => {
+            Some(instant(&text).ok_or_else(|| wrong(entry.at("at"), "must be a time by RFC 3339, such as `2026-11-26T09:30:00Z`"))?)
+        }
     };
-    let figures = [
-        ("views", entry.views),
-        ("clicks", entry.clicks),
-        ("likes", entry.likes),
-        ("comments", entry.comments),
-        ("shares", entry.shares),
-        ("saves", entry.saves),
-    ];
-    if let Some((name, _)) = figures.iter().find(|(_, figure)| figure.is_some_and(|figure| figure > MOST_TIMES)) {
-        return Err(wrong(at(name), &format!("must be a whole number up to {MOST_TIMES}")));
-    }
-    let views = entry.views.unwrap_or(1);
+    let figure = |name: &str| match entry.number(name)? {
+        Some(figure) if figure > MOST_TIMES => Err(wrong(entry.at(name), &format!("must be a whole number up to {MOST_TIMES}"))),
+        figure => Ok(figure),
+    };
+    let views = figure("views")?.unwrap_or(1);
     if views == 0 {
-        return Err(wrong(at("views"), "must be more than 0: leave out what was not seen"));
+        return Err(wrong(entry.at("views"), "must be more than 0: leave out what was not seen"));
     }
-    let times = |figure: Option<u32>, weight: f64| f64::from(figure.unwrap_or_default()) * weight;
-    let done = times(entry.clicks, 1.0)
-        + times(entry.likes, 1.0)
-        + times(entry.saves, 2.0)
-        + times(entry.comments, 2.0)
-        + times(entry.shares, 3.0);
+    let mut done = 0.0;
+    for (name, weight) in FIGURES {
+        done += f64::from(figure(name)?.unwrap_or_default()) * weight;
+    }
     let degree = (done / f64::from(views)).min(1.0);
     // Topics of a text: its hashtags, and those interests that stand in it. What a text is about beyond that nobody has said.
     let mut topics = given;
@@ -186,7 +169,10 @@ fn checked(
     topics.extend(interests.iter().filter(|interest| spaced.contains(&folded(interest))).cloned());
     topics.retain(|topic| match sensitive::of_text(topic) {
         Some(kind) => {
-            ignored.push(Ignored { field: at("topics"), kind });
+            let one = Ignored { field: entry.at("topics"), kind };
+            if ignored.last() != Some(&one) {
+                ignored.push(one);
+            }
             false
         }
         None => folded(topic).trim() != "",
