@@ -16,6 +16,7 @@ use super::message::{Idempotency, Message};
 use super::schema;
 use super::storage::{Batch, Failure, Storage, cells};
 use super::terms::Span;
+use super::usage::Sums;
 use super::window::Window;
 use crate::admission::record::{KeyRecord, TenantRecord};
 use crate::cloud::health::shared::Gathered;
@@ -134,6 +135,8 @@ pub struct Books<S> {
     pub(super) now_ms: u64,
     /// What the message writes.
     pub(super) batch: Batch,
+    /// What its calls add up to, until that is written.
+    pub(super) sums: Sums,
     pub(super) tenant: TenantRecord,
     pub(super) configuration: String,
     pub(super) head: Mark,
@@ -171,6 +174,7 @@ impl<S: Storage> Books<S> {
             storage,
             now_ms,
             batch: Batch::default(),
+            sums: Sums::default(),
             tenant: TenantRecord::default(),
             configuration: String::new(),
             head: Mark::default(),
@@ -332,20 +336,6 @@ impl<S: Storage> Books<S> {
         let days = std::iter::once((first, 0)).chain(rows.iter().map(|row| (row.number(0), row.number(1)))).collect();
         self.spent.insert(owner.to_owned(), days);
         Ok(())
-    }
-
-    /// Adds to what owners have spent on a day.
-    pub(super) fn spend(&mut self, owners: &[String], day: u64, cost: u64) {
-        for owner in owners {
-            if let Some(days) = self.spent.get_mut(owner) {
-                let spent = days.entry(day).or_default();
-                *spent = spent.saturating_add(cost);
-            }
-            self.batch.add(
-                "INSERT INTO spent (owner, day, amount) VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET amount = amount + excluded.amount",
-                cells![owner, day, cost],
-            );
-        }
     }
 
     /// What a reservation without terms of its own is charged to.

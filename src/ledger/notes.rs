@@ -57,6 +57,7 @@ impl<S: Storage> Books<S> {
                 Note::Event(event) => self.record(event)?,
             }
         }
+        self.write_sums();
         Ok(())
     }
 
@@ -116,6 +117,7 @@ impl<S: Storage> Books<S> {
                 self.tally(day, &reservation.model, &reservation.key, &reservation.alias, tally);
             }
         }
+        self.write_sums();
         Ok(())
     }
 

@@ -1,5 +1,7 @@
 //! What was used: a row for each day, model, key and end user, added to with every call, and summed up when it is asked for.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value, json};
 
 use super::books::{Books, value};
@@ -33,10 +35,70 @@ pub(super) struct Tally {
     pub saved_unpriced: u64,
 }
 
+impl Tally {
+    fn add(&mut self, other: Self) {
+        for (sum, more) in [
+            (&mut self.requests, other.requests),
+            (&mut self.hits, other.hits),
+            (&mut self.failed, other.failed),
+            (&mut self.lost, other.lost),
+            (&mut self.prompt_tokens, other.prompt_tokens),
+            (&mut self.completion_tokens, other.completion_tokens),
+            (&mut self.estimated, other.estimated),
+            (&mut self.cost, other.cost),
+            (&mut self.unpriced, other.unpriced),
+            (&mut self.saved, other.saved),
+            (&mut self.saved_unpriced, other.saved_unpriced),
+        ] {
+            *sum = sum.saturating_add(more);
+        }
+    }
+}
+
+/// What the calls of one message add up to, so that many calls are a few writes.
+#[derive(Debug, Default)]
+pub(super) struct Sums {
+    /// By day, model, key and end user.
+    tallies: BTreeMap<(u64, String, String, String), Tally>,
+    /// Micro-dollars by owner and day.
+    spent: BTreeMap<(String, u64), u64>,
+}
+
 impl<S: Storage> Books<S> {
-    /// Adds to the row of a day, model, key and end user.
+    /// Adds to the row of a day, model, key and end user. [`Self::write_sums`] has to follow.
     pub(super) fn tally(&mut self, day: u64, model: &str, key: &str, alias: &str, tally: Tally) {
         self.oldest_usage_day = Some(self.oldest_usage_day.map_or(day, |known| known.min(day)));
+        let row = (day, model.to_owned(), key.to_owned(), alias.to_owned());
+        self.sums.tallies.entry(row).or_default().add(tally);
+    }
+
+    /// Adds to what owners have spent on a day. [`Self::write_sums`] has to follow.
+    pub(super) fn spend(&mut self, owners: &[String], day: u64, cost: u64) {
+        for owner in owners {
+            if let Some(days) = self.spent.get_mut(owner) {
+                let spent = days.entry(day).or_default();
+                *spent = spent.saturating_add(cost);
+            }
+            let sum = self.sums.spent.entry((owner.clone(), day)).or_default();
+            *sum = sum.saturating_add(cost);
+        }
+    }
+
+    /// Writes what calls have added up to.
+    pub(super) fn write_sums(&mut self) {
+        let Sums { tallies, spent } = std::mem::take(&mut self.sums);
+        for ((owner, day), cost) in spent {
+            self.batch.add(
+                "INSERT INTO spent (owner, day, amount) VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET amount = amount + excluded.amount",
+                cells![owner, day, cost],
+            );
+        }
+        for ((day, model, key, alias), tally) in tallies {
+            self.write_tally(day, &model, &key, &alias, tally);
+        }
+    }
+
+    fn write_tally(&mut self, day: u64, model: &str, key: &str, alias: &str, tally: Tally) {
         self.batch.add(
             "INSERT INTO usage (day, model, key, alias, requests, hits, failed, lost, prompt_tokens, completion_tokens, estimated, cost, \
              unpriced, saved, saved_unpriced) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15) \

@@ -58,15 +58,15 @@ export function validator(document) {
       let answer = operation(method, path).responses[status];
       if (answer?.$ref) answer = resolve(answer.$ref);
       assert.ok(answer, `the document has no ${status} of ${method} ${path}`);
-      assert.equal(fault(answer.content["application/json"].schema, body, "body"), null, JSON.stringify(body).slice(0, 600));
+      const type = "application/json" in answer.content ? "application/json" : Object.keys(answer.content)[0];
+      assert.equal(fault(answer.content[type].schema, body, "body"), null, JSON.stringify(body).slice(0, 600));
     },
     /** Every example of the document, with the schema that it belongs to. */
     *examples() {
       for (const [path, methods] of Object.entries(document.paths)) {
         for (const [method, one] of Object.entries(methods)) {
-          // A form has no example.
-          if (one.requestBody?.content["application/json"]) {
-            const { schema, examples = {} } = one.requestBody.content["application/json"];
+          if (one.requestBody) {
+            const { schema, examples = {} } = one.requestBody.content["application/json"] ?? {};
             for (const [name, { value }] of Object.entries(examples)) yield { at: `${method} ${path} ${name}`, path, method, schema, value, asks: true };
           }
           for (let [status, answer] of Object.entries(one.responses ?? {})) {
