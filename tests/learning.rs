@@ -122,8 +122,11 @@ fn world(chance: &mut Chance, posts: usize) -> Learnt {
 fn a_post(chance: &mut Chance) -> (Post, u64) {
     let has = |chance: &mut Chance| chance.uniform() < 0.5;
     let (question, number, length) = (has(chance), has(chance), has(chance));
-    let points: Vec<(&str, f64)> =
-        [("question", 3.0, question), ("number", 3.0, number), ("length", 6.0, length)].into_iter().filter(|one| one.2).map(|one| (one.0, one.1)).collect();
+    let points: Vec<(&str, f64)> = [("question", 3.0, question), ("number", 3.0, number), ("length", 6.0, length)]
+        .into_iter()
+        .filter(|one| one.2)
+        .map(|one| (one.0, one.1))
+        .collect();
     let real = 4.0 * 3.0 * f64::from(u8::from(question)) - 3.0 * f64::from(u8::from(number)) + 6.0 * f64::from(u8::from(length));
     let log_rate = 0.02_f64.ln() + (real + 15.0 * chance.normal()) / 20.0;
     (Post::of(Platform::X, &effects(&points)), (20_000.0 * log_rate.exp()).round() as u64)
@@ -188,7 +191,9 @@ fn learning_from_noise_alone_leaves_the_rules_about_where_they_were() {
 
 #[test]
 fn one_post_moves_a_score_by_little_whatever_it_did() {
-    for engagement in [did(1_000_000_000, 0), did(1_000_000_000, 1_000_000_000), Engagement { likes: Some(20_000_000_000), ..Engagement::default() }] {
+    for engagement in
+        [did(1_000_000_000, 0), did(1_000_000_000, 1_000_000_000), Engagement { likes: Some(20_000_000_000), ..Engagement::default() }]
+    {
         let post = Post::of(Platform::X, &effects(&[("question", 3.0), ("length", 6.0)]));
         let mut learnt = world(&mut Chance(5), 50);
         let before = learnt.model().unwrap().score(&post).0;
@@ -224,7 +229,10 @@ fn counts_without_impressions_are_learnt_from_apart_from_rates() {
     assert_eq!(outcome(&count).map(|(_, by_rate)| by_rate), Some(false));
     assert_eq!(outcome(&did(100, 5)).map(|(_, by_rate)| by_rate), Some(true));
     assert_eq!(outcome(&Engagement { impressions: Some(100), ..Engagement::default() }), None, "nobody knows what people did");
-    assert_eq!(outcome(&Engagement { impressions: Some(0), likes: Some(0), ..Engagement::default() }).map(|(_, by_rate)| by_rate), Some(false));
+    assert_eq!(
+        outcome(&Engagement { impressions: Some(0), likes: Some(0), ..Engagement::default() }).map(|(_, by_rate)| by_rate),
+        Some(false)
+    );
 }
 
 // What is refused

@@ -1,14 +1,18 @@
 //! `/v1/feedback`: what people say of answers; and `/v1/learned`: what that has taught, to be seen and reset.
 
+use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::administration::{self, Ledger};
 use super::query::Query;
-use super::{administration, tell};
+use super::tell;
 use crate::Gateway;
 use crate::admission::record::Scope;
 use crate::boundary::{Answered, Call};
 use crate::error::Error;
 use crate::learning::feedback::Feedback;
+use crate::learning::score_model::Post;
+use crate::ledger::feedback::What;
 use crate::ledger::message::Message;
 
 /// The largest body, in bytes: two texts of a post, and an instruction.
@@ -87,4 +91,21 @@ pub async fn learned(gateway: &Gateway, call: &Call, method: &str, query: Option
         shown.insert("object".to_owned(), json!("learned"));
     }
     Ok(tell(gateway, call, 200, &shown))
+}
+
+/// How many approved answers of a brand are looked at.
+const MOST_EXAMPLES: u64 = 1000;
+
+/// The approved answers of a brand, the last told first.
+///
+/// # Errors
+/// Those of the ledger.
+pub async fn said(ledger: &Ledger<'_>, brand: &str) -> Result<Vec<(Option<Post>, Feedback)>, Error> {
+    #[derive(Deserialize)]
+    struct Row {
+        answer: What,
+        said: Feedback,
+    }
+    let rows: Vec<Row> = ledger.ask(&Message::Said { brand: Some(brand.to_owned()), limit: MOST_EXAMPLES }).await?;
+    Ok(rows.into_iter().map(|row| (row.answer.post, row.said)).collect())
 }

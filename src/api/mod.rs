@@ -80,6 +80,7 @@ async fn dispatch(gateway: &Gateway, call: &Call) -> Result<Answered, Error> {
         Resource::Posts(task) => posts::answer(gateway, call, task, route.tenant).await,
         Resource::Brands => brands::list(gateway, call, query, route.tenant).await,
         Resource::Brand(segment) => brands::answer(gateway, call, method, &segment, query, route.tenant).await,
+        Resource::Dataset(segment) => brands::dataset(gateway, call, &segment, query, route.tenant).await,
         Resource::Feedback => feedback::answer(gateway, call, query, route.tenant).await,
         Resource::Learned => feedback::learned(gateway, call, method, query, route.tenant).await,
         Resource::Files(target) => files::answer(gateway, call, method, &target, query, route.tenant).await,

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::administration::Ledger;
 use super::posting::{Desk, event};
 use super::understanding::{Door, read_body};
-use super::{add_common, brands};
+use super::{add_common, administration, brands, feedback};
 use crate::Gateway;
 use crate::admission;
 use crate::admission::record::Scope;
@@ -16,6 +16,7 @@ use crate::boundary::{Answered, Call};
 use crate::cloud::inquire::Asker;
 use crate::content::order::{Order, Task};
 use crate::error::Error;
+use crate::learning::examples;
 use crate::learning::score_model::{Learnt, Model};
 use crate::ledger::message::{Message, Note};
 use crate::protocol::headers::Lines;
@@ -25,6 +26,9 @@ use crate::understanding::{Mode, vectors};
 /// The name under which scores of the gateway's own are counted.
 const SCORE_MODEL: &str = "maya-edge-score";
 
+/// The largest body with pictures, in bytes: theirs, and what stands beside them.
+const LARGEST: u32 = 5 * 1024 * 1024;
+
 /// Answers an order.
 ///
 /// # Errors
@@ -33,18 +37,28 @@ const SCORE_MODEL: &str = "maya-edge-score";
 pub async fn answer(gateway: &Gateway, call: &Call, task: Task, tenant: Option<&str>) -> Result<Answered, Error> {
     let config = gateway.config()?;
     let caller = admission::admit(gateway, call, Scope::Content, tenant).await?;
-    let door = Door { asker: Asker { gateway, config, call, caller: &caller }, body: read_body(call).await? };
+    let door = Door {
+        asker: Asker { gateway, config, call, caller: &caller },
+        body: if task.takes_pictures() { administration::bytes(call, LARGEST).await? } else { read_body(call).await? },
+    };
     let order = Order::read(task, &door.body)?;
     let brand = match &order.brand {
         Some(id) => {
             let ledger = Ledger { call, who: caller.record.id.clone(), tenant: caller.tenant_name().to_owned(), region: caller.region() };
-            Some(brands::of_tenant(&ledger, id).await?)
+            let mut brand = brands::of_tenant(&ledger, id).await?;
+            if !matches!(task, Task::Score | Task::Preview | Task::Audio) {
+                brand.approved = examples::approved(&feedback::said(&ledger, id).await?);
+            }
+            Some(brand)
         }
         None => None,
     };
     let mut desk = Desk::new(&door, &order, brand);
     if order.steps.score || task == Task::Score {
         desk.learnt(learnt(&door.asker).await);
+    }
+    if !order.pictures.is_empty() {
+        desk.seeing()?;
     }
     let mut lines = Lines::default();
     if order.stream {

@@ -56,6 +56,8 @@ pub enum Resource {
     Brands,
     /// One of the tenant's brands.
     Brand(String),
+    /// A brand's approved posts, to tune a model with.
+    Dataset(String),
     /// What people say of answers.
     Feedback,
     /// What that has taught.
@@ -194,6 +196,8 @@ impl<'p> Route<'p> {
             "/posts/score" => Some(Resource::Posts(Task::Score)),
             "/posts/preview" => Some(Resource::Posts(Task::Preview)),
             "/posts/optimize" => Some(Resource::Posts(Task::Optimize)),
+            "/posts/personalize" => Some(Resource::Posts(Task::Personalize)),
+            "/posts/video" => Some(Resource::Posts(Task::Video)),
             "/posts/audio" => Some(Resource::Posts(Task::Audio)),
             "/brands" => Some(Resource::Brands),
             "/feedback" => Some(Resource::Feedback),
@@ -202,6 +206,7 @@ impl<'p> Route<'p> {
                 .or_else(|| user(rest))
                 .or_else(|| one_of("/intents/", rest).map(Resource::Intent))
                 .or_else(|| one_of("/brands/", rest).map(Resource::Brand))
+                .or_else(|| rest.strip_suffix("/dataset").and_then(|rest| one_of("/brands/", rest)).map(Resource::Dataset))
                 .or_else(|| batching(rest)),
         };
         Self { tenant, resource }

@@ -146,3 +146,35 @@ describe("what feedback teaches", () => {
     assert.deepEqual([posts, feedback], [3, 3]);
   });
 });
+
+describe("approved posts", () => {
+  test("are examples of their brand for the next order, those that did well before others", async () => {
+    const brand = { name: "Acme Coffee", voice: "Dry and warm.", do: ["say what it costs"] };
+    await told(await call("PUT", "/v1/brands/tuned", { body: brand }), 201);
+    const order = { instruction: "Announce our plum blend", platforms: ["x"], brand: "tuned" };
+    const approve = async (more) => {
+      const [{ id }] = await posts(order);
+      await say({ id, approved: true, instruction: order.instruction, ...more });
+      return id;
+    };
+    await approve({ text: "Plum and cocoa, seven kroner, today.", rating: 5 });
+    const id = await approve({ text: "A first draft", edited_text: "Plum blend. 50 bags. Come early.", rating: 1 });
+    await standIn.reset();
+    await posts(order);
+    const asked = JSON.stringify(await standIn.last());
+    assert.ok(asked.includes("Plum and cocoa, seven kroner, today.") && asked.includes("Plum blend. 50 bags. Come early."), asked.slice(0, 3000));
+    assert.ok(!asked.includes("A first draft"), "what was edited is not what was agreed to");
+
+    const file = await call("GET", "/v1/brands/tuned/dataset");
+    assert.deepEqual([file.headers.get("content-type"), file.headers.get("x-maya-skipped")], ["application/jsonl", "0"]);
+    const lines = (await file.text()).trim().split("\n").map((line) => JSON.parse(line));
+    assert.deepEqual(lines.map(({ messages }) => messages.map(({ role }) => role)), Array(2).fill(["system", "user", "assistant"]));
+    assert.deepEqual(lines.map(({ messages }) => messages[2].content), ["Plum and cocoa, seven kroner, today.", "Plum blend. 50 bags. Come early."]);
+    assert.match(lines[0].messages[0].content, /Acme Coffee.*Dry and warm.*say what it costs/);
+
+    await say({ id, approved: false }, 200);
+    const after = await (await call("GET", "/v1/brands/tuned/dataset")).text();
+    assert.ok(!after.includes("Come early"), "who takes an approval back takes the example back");
+    await assertError(await call("GET", "/v1/brands/none/dataset"), 404, "unknown_brand");
+  });
+});
