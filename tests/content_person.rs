@@ -123,6 +123,7 @@ fn kinds_of_protected_data_are_known_by_words() {
         ("healthy recipes", None),
         ("party music", None),
         ("race cars", None),
+        ("coffee addict", None),
         ("", None),
     ] {
         assert_eq!(of_text(text), kind, "{text}");
@@ -193,6 +194,9 @@ fn a_post_may_know_what_was_given_and_nothing_else() {
         "A tasting in Oslo? On 5 May we pour Plum, light and fruity.",
         "Taste Plum on 5 May. Rex may come, too: we know your dog.",
         "Finally, your morning can taste of plum.",
+        "Plum is here 🍑 Come by on 5 May, and bring your family.",
+        "Be patient: we roast slowly, with conviction. 5 May it is!",
+        "New: Plum. You asked, we roasted. See you on 5 May?",
     ] {
         assert!(matches!(judge(&order, good, &[]), Judged::Good(_)), "{good}: {:?}", judge(&order, good, &[]));
     }
@@ -252,7 +256,7 @@ proptest! {
         };
         let (less, greater) = (of(likes), of(likes.saturating_add(more).min(1_000_000)));
         prop_assert!((0.0..=1.0).contains(&less) && less <= greater);
-        prop_assert!(LIKED > 0.0);
+        prop_assert!(f64::midpoint(less, greater) <= 1.0 && LIKED < 1.0);
     }
 
     #[test]

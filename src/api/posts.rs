@@ -45,9 +45,7 @@ pub async fn answer(gateway: &Gateway, call: &Call, task: Task, tenant: Option<&
         None => None,
     };
     let mut desk = Desk::new(&door, &order, brand);
-    if !order.pictures.is_empty() {
-        desk.seeing()?;
-    }
+    desk.check()?;
     let mut lines = Lines::default();
     if order.stream {
         lines.add("content-type", "text/event-stream; charset=utf-8");
