@@ -123,6 +123,7 @@ fn kinds_of_protected_data_are_known_by_words() {
         ("healthy recipes", None),
         ("party music", None),
         ("race cars", None),
+        ("coffee addict", None),
         ("", None),
     ] {
         assert_eq!(of_text(text), kind, "{text}");
@@ -193,6 +194,9 @@ fn a_post_may_know_what_was_given_and_nothing_else() {
         "A tasting in Oslo? On 5 May we pour Plum, light and fruity.",
         "Taste Plum on 5 May. Rex may come, too: we know your dog.",
         "Finally, your morning can taste of plum.",
+        "Plum is here 🍑 Come by on 5 May, and bring your family.",
+        "Be patient: we roast slowly, with conviction. 5 May it is!",
+        "New: Plum. You asked, we roasted. See you on 5 May?",
     ] {
         assert!(matches!(judge(&order, good, &[]), Judged::Good(_)), "{good}: {:?}", judge(&order, good, &[]));
     }
@@ -245,6 +249,36 @@ fn the_language_of_a_person_is_that_of_the_posts_unless_the_order_says_otherwise
 
 proptest! {
     #[test]
+    fn whoever_and_whatever_nobody_has_told_is_found(
+        name in "[B-Z][a-z]{3,9}(q|x|z)",
+        number in 100_u32..100_000,
+        frame in prop::sample::select(vec![
+            "We saved a seat for {}, and you are welcome.", "Hi {}, taste it with us.", "Taste it with {} this week.", "Dear {}, here it is.", "{}, your cup is ready.",
+            "A cup of plum 🍑 and a seat beside {} for you.", "Taste it.\nSee you in {}, we hope.",
+        ]),
+    ) {
+        let given = ann().given(None);
+        let named = frame.replace("{}", &name);
+        prop_assert!(strange(&given, &named).iter().any(|what| what.contains(&name)), "{named}: {:?}", strange(&given, &named));
+        let handle = format!("Taste plum, @{name}.");
+        prop_assert!(!strange(&given, &handle).is_empty(), "{handle}");
+        for claim in [format!("Plum for your {number} miles."), format!("Write to {name}@mail{number}.com."), format!("Only {number} steps from you.")] {
+            prop_assert!(!strange(&given, &claim).is_empty(), "{claim}");
+        }
+    }
+
+    #[test]
+    fn what_code_makes_of_any_answer_knows_nothing_of_anybody(text in "(?s).{0,300}", tag in "[#A-Za-z]{0,20}") {
+        let order = ann();
+        let given = order.given(None);
+        if let Judged::Good(draft) | Judged::Usable(draft, _) = judge(&order, &text, &[&tag]) {
+            prop_assert_eq!(strange(&given, &draft.text), Vec::<String>::new());
+            let whole = format!("{given}\n{}", draft.text);
+            prop_assert!(draft.list.iter().all(|tag| is_known_tag(&whole, tag)));
+        }
+    }
+
+    #[test]
     fn an_affinity_lies_between_nothing_and_all_and_more_of_a_thing_never_lowers_it(views in 1_u32..1000, likes in 0_u32..1000, more in 0_u32..1000) {
         let of = |likes: u32| {
             let order = order(json!({"history": [{"topics": ["tea"], "views": views, "likes": likes}]})).unwrap();
@@ -252,7 +286,7 @@ proptest! {
         };
         let (less, greater) = (of(likes), of(likes.saturating_add(more).min(1_000_000)));
         prop_assert!((0.0..=1.0).contains(&less) && less <= greater);
-        prop_assert!(LIKED > 0.0);
+        prop_assert!(f64::midpoint(less, greater) <= 1.0 && LIKED < 1.0);
     }
 
     #[test]

@@ -131,7 +131,10 @@ impl<'a> Desk<'a> {
     }
 
     fn rules(&self, platform: Platform) -> Rules {
-        self.door.asker.config.platforms.rules(platform)
+        let rules = self.door.asker.config.platforms.rules(platform);
+        // Beside a picture some platforms take less.
+        let beside = rules.caption.filter(|_| !self.order.pictures.is_empty());
+        Rules { limit: beside.map_or(rules.limit, |caption| caption.min(rules.limit)), ..rules }
     }
 
     // Telling
@@ -214,7 +217,7 @@ impl<'a> Desk<'a> {
         }
         let (links, hashtags) = self.extras();
         let judge = |desk: &Self, slot: &Slot, draft: Option<Draft>| {
-            let Some(platform) = slot.platform else { return draft::described(desk.order, desk.brand.as_ref(), draft) };
+            let Some(platform) = slot.platform else { return draft::described(desk.order, desk.brand.as_ref(), desk.alt_room(), draft) };
             let judge = if desk.order.person.is_some() { draft::personal } else { draft::written };
             judge(desk.order, &desk.rules(platform), desk.frame(&links, &hashtags), draft)
         };

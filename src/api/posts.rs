@@ -54,11 +54,9 @@ pub async fn answer(gateway: &Gateway, call: &Call, task: Task, tenant: Option<&
         None => None,
     };
     let mut desk = Desk::new(&door, &order, brand);
+    desk.check()?;
     if order.steps.score || task == Task::Score {
         desk.learnt(learnt(&door.asker).await);
-    }
-    if !order.pictures.is_empty() {
-        desk.seeing()?;
     }
     let mut lines = Lines::default();
     if order.stream {

@@ -8,7 +8,7 @@ pub mod captions;
 use super::compose::{cleaned, enforced};
 use super::draft::{Draft, Fault, Judged, sound, translated, unfaithful, useless};
 use super::order::{Order, wrong};
-use super::platform::Platform;
+use super::platform::{Platform, Rules};
 use super::sentences::{sentences, shortened};
 use super::speech::{SENTENCE_MS, script};
 use crate::content::brand::Brand;
@@ -32,27 +32,13 @@ const SHORTEST_MS: u64 = 1200;
 const LONGEST_CAPTION: usize = 60;
 const LONGEST_VISUAL: usize = 300;
 
-/// The longest video of a platform's short form, in seconds; none where no length is stated.
-///
-/// As the platforms' help pages state it (2026-11): TikTok 10 minutes recorded in the app, Reels and Shorts 3 minutes, X 140 seconds without a
-/// subscription, Bluesky 3 minutes, Threads 5, LinkedIn 10 from a telephone, Pinterest and Reddit 15.
-pub const fn most_seconds(platform: Platform) -> Option<u32> {
-    match platform {
-        Platform::X => Some(140),
-        Platform::Instagram | Platform::YouTube | Platform::Bluesky => Some(180),
-        Platform::Threads => Some(300),
-        Platform::TikTok | Platform::LinkedIn => Some(600),
-        Platform::Pinterest | Platform::Reddit => Some(900),
-        _ => None,
-    }
-}
-
 /// The longest script for some platforms, in seconds.
-fn longest(platforms: &[Platform]) -> u32 {
-    platforms.iter().filter_map(|platform| most_seconds(*platform)).min().unwrap_or(SECONDS.1).min(SECONDS.1)
+fn longest(platforms: &[Platform], rules: &dyn Fn(Platform) -> Rules) -> u32 {
+    let limits = platforms.iter().filter_map(|platform| rules(*platform).video_seconds);
+    limits.filter_map(|limit| u32::try_from(limit).ok()).min().unwrap_or(SECONDS.1).clamp(SECONDS.0, SECONDS.1)
 }
 
-/// Checks what is asked for.
+/// Checks what is asked for, as far as that does not depend on an operator.
 ///
 /// # Errors
 /// 400 naming the field.
@@ -60,7 +46,18 @@ pub fn check(seconds: Option<u32>, platforms: &[Platform]) -> Result<(), Error> 
     if let Some(place) = platforms.iter().position(|platform| *platform == Platform::Sms) {
         return Err(wrong(format!("platforms[{place}]"), "takes no video"));
     }
-    let most = longest(platforms);
+    bounded(seconds, SECONDS.1)
+}
+
+/// Checks that a length is one that the platforms take.
+///
+/// # Errors
+/// 400 naming the longest.
+pub fn check_platforms(order: &Order, rules: &dyn Fn(Platform) -> Rules) -> Result<(), Error> {
+    bounded(order.seconds, longest(&order.platforms, rules))
+}
+
+fn bounded(seconds: Option<u32>, most: u32) -> Result<(), Error> {
     if seconds.is_some_and(|seconds| !(SECONDS.0..=most).contains(&seconds)) {
         return Err(wrong("seconds", &format!("must be a whole number from {} to {most} for these platforms", SECONDS.0)));
     }
@@ -83,9 +80,9 @@ pub struct Plan {
 }
 
 /// The plan for an order.
-pub fn plan(order: &Order) -> Plan {
+pub fn plan(order: &Order, rules: &dyn Fn(Platform) -> Rules) -> Plan {
     let rate = order.words_a_minute;
-    let limit_ms = u64::from(longest(&order.platforms)).saturating_mul(1000);
+    let limit_ms = u64::from(longest(&order.platforms, rules)).saturating_mul(1000);
     let shortest_ms = u64::from(SECONDS.0).saturating_mul(1000);
     let usual = || {
         // A text takes as long as it takes.
@@ -139,7 +136,7 @@ pub struct Film {
 }
 
 /// Judges a scene.
-pub fn scene(order: &Order, brand: Option<&Brand>, draft: Option<Draft>) -> Judged {
+pub fn scene(order: &Order, brand: Option<&Brand>, plan: &Plan, draft: Option<Draft>) -> Judged {
     let Some(draft) = draft else { return useless("missing", "it is missing") };
     let given = order.given(brand);
     let (draft, mut fault) = match sound(order, brand, draft, &given) {
@@ -164,7 +161,6 @@ pub fn scene(order: &Order, brand: Option<&Brand>, draft: Option<Draft>) -> Judg
             return Judged::Useless(fault);
         }
     }
-    let plan = plan(order);
     let words = script(&draft.text, plan.rate).words;
     let about = plan.words;
     if words > about.saturating_mul(13) / 10 {

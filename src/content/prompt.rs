@@ -241,10 +241,10 @@ fn slot_told(brief: &Brief<'_>, slot: &Slot) -> Value {
         }
         (Work::Write | Work::Adapt | Work::Personalize, None) => {
             told.insert("picture".to_owned(), json!(slot.variant));
-            told.insert("most_characters".to_owned(), json!(alt_room(&brief.order.platforms)));
+            told.insert("most_characters".to_owned(), json!(alt_room(&brief.order.platforms, brief.rules)));
         }
         (Work::Film, _) => {
-            let plan = film::plan(brief.order);
+            let plan = film::plan(brief.order, brief.rules);
             told.insert("scene".to_owned(), json!(format!("{} of {}", slot.variant, plan.scenes)));
             told.insert("words".to_owned(), json!(plan.words));
         }
@@ -322,7 +322,7 @@ fn tokens(brief: &Brief<'_>, slot: &Slot) -> u32 {
     let characters = match (brief.work, slot.platform) {
         (Work::Judge, _) => 300,
         (Work::Rewrite, _) => slot.source.chars().count().saturating_add(100),
-        (Work::Film, _) => film::plan(brief.order).words.saturating_mul(8).saturating_add(400),
+        (Work::Film, _) => film::plan(brief.order, brief.rules).words.saturating_mul(8).saturating_add(400),
         (_, Some(platform)) => room(brief, platform),
         (_, None) => LONGEST_ALT,
     };
