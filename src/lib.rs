@@ -16,6 +16,7 @@
 //! * [`edge`]: what the Worker can tell of a text by itself
 //! * [`understanding`]: what a text is, by the Worker or by a model in the cloud
 //! * [`batches`]: many calls in one file, made in the background
+//! * [`campaigns`]: campaigns at work: a strategy, then a post for every platform at every time
 //! * [`content`]: posts for social media
 //! * [`telemetry`]: what the gateway tells of itself
 //! * [`config`] and [`error`]: what an operator sets, and what a caller gets when something is wrong
@@ -27,6 +28,7 @@ pub mod api;
 pub mod batches;
 pub mod boundary;
 pub mod cache;
+pub mod campaigns;
 pub mod cloud;
 pub mod config;
 pub mod content;

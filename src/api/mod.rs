@@ -4,6 +4,7 @@ mod administration;
 pub mod audit;
 pub mod batches;
 pub mod brands;
+pub mod campaigns;
 pub mod completions;
 mod documents;
 pub mod embeddings;
@@ -79,6 +80,8 @@ async fn dispatch(gateway: &Gateway, call: &Call) -> Result<Answered, Error> {
         Resource::Posts(task) => posts::answer(gateway, call, task, route.tenant).await,
         Resource::Brands => brands::list(gateway, call, query, route.tenant).await,
         Resource::Brand(segment) => brands::answer(gateway, call, method, &segment, query, route.tenant).await,
+        Resource::Strategy => campaigns::strategy_alone(gateway, call, route.tenant).await,
+        Resource::Campaigns(target) => campaigns::answer(gateway, call, method, &target, query, route.tenant).await,
         Resource::Files(target) => files::answer(gateway, call, method, &target, query, route.tenant).await,
         Resource::Batches(target) => batches::answer(gateway, call, method, &target, query, route.tenant).await,
     }
