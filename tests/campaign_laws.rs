@@ -69,7 +69,8 @@ fn a_budget_is_dollars_or_micro_dollars() {
 
 #[test]
 fn what_is_wrong_with_a_plan_is_named() {
-    let long: Vec<String> = (1..=28).flat_map(|day| [format!("2026-12-{day:02}T08:00:00Z"), format!("2026-12-{day:02}T18:00:00Z")]).collect();
+    let long: Vec<String> =
+        (1..=28).flat_map(|day| [format!("2026-12-{day:02}T08:00:00Z"), format!("2026-12-{day:02}T18:00:00Z")]).collect();
     for (name, value, code, param) in [
         ("brief", Value::Null, "missing_field", "brief"),
         ("brief", json!("  "), "wrong_value", "brief"),
@@ -93,7 +94,11 @@ fn what_is_wrong_with_a_plan_is_named() {
     let mut many = with("timeline", json!(long));
     many["platforms"] = json!(["x", "linkedin", "sms", "bluesky"]);
     assert_eq!(plan(&many).unwrap_err(), ("wrong_value".to_owned(), "timeline".to_owned()));
-    let both = { let mut both = with("budget", json!(1)); both["budget_micro_dollars"] = json!(1); both };
+    let both = {
+        let mut both = with("budget", json!(1));
+        both["budget_micro_dollars"] = json!(1);
+        both
+    };
     assert_eq!(plan(&both).unwrap_err().1, "budget");
 }
 
@@ -117,7 +122,10 @@ fn a_strategy_has_a_theme_for_every_time_whatever_the_model_says() {
         (Some(json!({"t1": good, "t2": {"theme": "Thanks", "angle": "To the first customers."}})), [true, true]),
         (Some(json!({"t1": good})), [true, false]),
         (Some(json!({"t1": good, "t2": {"theme": "See https://elsewhere.example", "angle": "x"}})), [true, false]),
-        (Some(json!({"t1": {"theme": "", "angle": "x"}, "t2": {"theme": "Plan a campaign on social media.", "angle": "x"}})), [false, false]),
+        (
+            Some(json!({"t1": {"theme": "", "angle": "x"}, "t2": {"theme": "Plan a campaign on social media.", "angle": "x"}})),
+            [false, false],
+        ),
         (Some(json!("no")), [false, false]),
     ] {
         let themes = strategy::themes(&plan, answer.as_ref());
@@ -152,7 +160,8 @@ fn the_threshold_of_likeness_tells_the_measured_pairs_apart() {
     let pairs: Value = serde_json::from_str(include_str!("fixtures/alike.json")).unwrap();
     let likeness = |name: &str| -> Vec<f32> {
         let pairs = pairs[name].as_array().unwrap();
-        let mut all: Vec<f32> = pairs.iter().map(|pair| cosine(&embed(pair[0].as_str().unwrap()), &embed(pair[1].as_str().unwrap()))).collect();
+        let mut all: Vec<f32> =
+            pairs.iter().map(|pair| cosine(&embed(pair[0].as_str().unwrap()), &embed(pair[1].as_str().unwrap()))).collect();
         all.sort_by(f32::total_cmp);
         all
     };
@@ -160,7 +169,7 @@ fn the_threshold_of_likeness_tells_the_measured_pairs_apart() {
     println!("same {same:.3?}\ndifferent {different:.3?}");
     let missed = same.iter().filter(|likeness| **likeness < ALIKE).count();
     let wrong = different.iter().filter(|likeness| **likeness >= ALIKE).count();
-    assert!(missed * 5 <= same.len(), "{missed} of {} that say the same are missed", same.len());
+    assert!(missed == 0, "{missed} of {} that say the same are missed", same.len());
     assert_eq!(wrong, 0, "a post that says something of its own is not rewritten");
 }
 
@@ -184,9 +193,17 @@ fn done(cost: u64) -> Landed {
 fn planned(slots: usize, budget: Option<u64>, holds: (u64, u64)) -> Course {
     let mut course = course(slots, budget, holds);
     course.begin(NOON);
-    assert_eq!(course.claim(NOON, "desk", 60_000, 5, Vec::new()), Task::Plan);
+    assert_eq!(claim(&mut course, NOON, "desk", 60_000, 5, Vec::new()), Task::Plan);
     assert!(course.planned(NOON, "desk", done(0)));
     course
+}
+
+/// Brings work back, and takes more.
+fn claim(course: &mut Course, now_ms: u64, lease: &str, lease_ms: u64, room: u64, landings: Vec<Landing>) -> Task {
+    for landing in landings {
+        course.bring(now_ms, landing);
+    }
+    course.claim(now_ms, lease, lease_ms, room)
 }
 
 fn landing(slot: usize, lease: &str, landed: Landed) -> Landing {
@@ -198,9 +215,9 @@ fn a_slot_that_fails_is_tried_again_later_and_then_told() {
     let mut course = planned(1, None, (0, 0));
     let mut now_ms = NOON;
     for tries in 1..=TRIES {
-        assert_eq!(course.claim(now_ms, "a", 60_000, 5, Vec::new()), Task::Write(vec![0]));
+        assert_eq!(claim(&mut course, now_ms, "a", 60_000, 5, Vec::new()), Task::Write(vec![0]));
         let failed = Landed::Failed { code: "upstream_error".to_owned(), again: true, cost: Some(3) };
-        let next = course.claim(now_ms, "b", 60_000, 5, vec![landing(0, "a", failed)]);
+        let next = claim(&mut course, now_ms, "b", 60_000, 5, vec![landing(0, "a", failed)]);
         if tries < TRIES {
             assert_eq!(next, Task::Rest, "not at once");
             now_ms = course.due_ms().unwrap();
@@ -211,54 +228,64 @@ fn a_slot_that_fails_is_tried_again_later_and_then_told() {
             assert_eq!(next, Task::Stop);
         }
     }
-    assert_eq!((course.status, course.slots[0].state, course.slots[0].code.as_deref()), (Status::Failed, State::Failed, Some("upstream_error")));
+    assert_eq!(
+        (course.status, course.slots[0].state, course.slots[0].code.as_deref()),
+        (Status::Failed, State::Failed, Some("upstream_error"))
+    );
     assert_eq!((course.spent, course.error.as_ref().unwrap().0.as_str()), (9, "nothing_written"));
 }
 
 #[test]
 fn what_no_longer_fits_the_budget_is_skipped_when_nothing_is_under_way() {
     let mut course = planned(5, Some(30), (0, 10));
-    assert_eq!(course.claim(NOON, "a", 60_000, 5, Vec::new()), Task::Write(vec![0, 1, 2]));
-    assert_eq!(course.claim(NOON, "b", 60_000, 5, Vec::new()), Task::Rest, "what is under way may cost less");
-    assert_eq!(course.claim(NOON, "c", 60_000, 5, vec![landing(0, "a", done(4)), landing(1, "a", done(10))]), Task::Rest);
-    assert_eq!(course.claim(NOON, "d", 60_000, 5, vec![landing(2, "a", done(6))]), Task::Write(vec![3]));
-    assert_eq!(course.claim(NOON, "e", 60_000, 5, vec![landing(3, "d", done(9))]), Task::Review);
+    assert_eq!(claim(&mut course, NOON, "a", 60_000, 5, Vec::new()), Task::Write(vec![0, 1, 2]));
+    assert_eq!(claim(&mut course, NOON, "b", 60_000, 5, Vec::new()), Task::Rest, "what is under way may cost less");
+    assert_eq!(claim(&mut course, NOON, "c", 60_000, 5, vec![landing(0, "a", done(4)), landing(1, "a", done(10))]), Task::Rest);
+    assert_eq!(claim(&mut course, NOON, "d", 60_000, 5, vec![landing(2, "a", done(6))]), Task::Write(vec![3]));
+    assert_eq!(claim(&mut course, NOON, "e", 60_000, 5, vec![landing(3, "d", done(9))]), Task::Review);
     assert_eq!((course.slots[4].state, course.slots[4].code.as_deref(), course.spent), (State::Skipped, Some("budget"), 29));
 }
 
 #[test]
 fn what_a_lost_worker_may_have_spent_counts() {
     let mut course = planned(1, Some(25), (0, 10));
-    assert_eq!(course.claim(NOON, "a", 1_000, 5, Vec::new()), Task::Write(vec![0]));
+    assert_eq!(claim(&mut course, NOON, "a", 1_000, 5, Vec::new()), Task::Write(vec![0]));
     course.go_on(NOON + 1_000);
     assert_eq!((course.spent, course.held()), (10, 0));
-    assert_eq!(course.claim(NOON + 1_000, "b", 1_000, 5, vec![landing(0, "a", done(1))]), Task::Write(vec![0]), "its word comes too late");
-    assert_eq!(course.claim(NOON + 1_500, "c", 1_000, 5, vec![landing(0, "b", done(2))]), Task::Stop);
+    assert_eq!(
+        claim(&mut course, NOON + 1_000, "b", 1_000, 5, vec![landing(0, "a", done(1))]),
+        Task::Write(vec![0]),
+        "its word comes too late"
+    );
+    assert_eq!(claim(&mut course, NOON + 1_500, "c", 1_000, 5, vec![landing(0, "b", done(2))]), Task::Stop);
     assert_eq!((course.status, course.spent), (Status::Completed, 12));
 }
 
 #[test]
 fn posts_that_say_the_same_are_written_anew_once_and_then_told() {
     let mut course = planned(3, None, (0, 0));
-    assert_eq!(course.claim(NOON, "a", 60_000, 5, Vec::new()), Task::Write(vec![0, 1, 2]));
+    assert_eq!(claim(&mut course, NOON, "a", 60_000, 5, Vec::new()), Task::Write(vec![0, 1, 2]));
     let all = (0..3).map(|slot| landing(slot, "a", done(1))).collect();
-    assert_eq!(course.claim(NOON, "r", 60_000, 5, all), Task::Review);
+    assert_eq!(claim(&mut course, NOON, "r", 60_000, 5, all), Task::Review);
     course.reviewed(NOON, "r", &[(1, 0), (2, 0)]);
-    assert_eq!(course.claim(NOON, "b", 60_000, 5, Vec::new()), Task::Write(vec![1, 2]));
+    assert_eq!(claim(&mut course, NOON, "b", 60_000, 5, Vec::new()), Task::Write(vec![1, 2]));
     assert_eq!((course.slots[1].unlike, course.slots[2].unlike), (Some(0), Some(0)));
     let failed = Landed::Failed { code: "missing".to_owned(), again: false, cost: Some(1) };
-    assert_eq!(course.claim(NOON, "s", 60_000, 5, vec![landing(1, "b", done(1)), landing(2, "b", failed)]), Task::Review);
+    assert_eq!(claim(&mut course, NOON, "s", 60_000, 5, vec![landing(1, "b", done(1)), landing(2, "b", failed)]), Task::Review);
     assert_eq!(course.slots[2].state, State::Ready, "the post that there is stays");
     course.reviewed(NOON, "s", &[(2, 0)]);
     assert_eq!(course.status, Status::Completed);
-    assert_eq!(course.slots.iter().map(|slot| (slot.rewritten, slot.duplicate_of)).collect::<Vec<_>>(), [(false, None), (true, None), (false, Some(0))]);
+    assert_eq!(
+        course.slots.iter().map(|slot| (slot.rewritten, slot.duplicate_of)).collect::<Vec<_>>(),
+        [(false, None), (true, None), (false, Some(0))]
+    );
 }
 
 #[test]
 fn a_key_that_is_no_longer_accepted_ends_a_campaign() {
     let mut course = planned(2, None, (0, 0));
-    assert_eq!(course.claim(NOON, "a", 60_000, 5, Vec::new()), Task::Write(vec![0, 1]));
-    assert_eq!(course.claim(NOON, "b", 60_000, 5, vec![landing(0, "a", done(1)), landing(1, "a", Landed::Refused)]), Task::Stop);
+    assert_eq!(claim(&mut course, NOON, "a", 60_000, 5, Vec::new()), Task::Write(vec![0, 1]));
+    assert_eq!(claim(&mut course, NOON, "b", 60_000, 5, vec![landing(0, "a", done(1)), landing(1, "a", Landed::Refused)]), Task::Stop);
     assert_eq!((course.status, course.error.as_ref().unwrap().0.as_str()), (Status::Failed, "key_not_accepted"));
     assert_eq!(course.slots.iter().map(|slot| slot.state).collect::<Vec<_>>(), [State::Ready, State::Failed]);
 }
@@ -267,8 +294,8 @@ fn a_key_that_is_no_longer_accepted_ends_a_campaign() {
 fn the_time_left_follows_the_pace_so_far() {
     let mut course = planned(4, None, (0, 0));
     assert_eq!(course.left_ms(NOON), None);
-    course.claim(NOON, "a", 60_000, 5, Vec::new());
-    course.claim(NOON + 2_000, "b", 60_000, 5, vec![landing(0, "a", done(1))]);
+    claim(&mut course, NOON, "a", 60_000, 5, Vec::new());
+    claim(&mut course, NOON + 2_000, "b", 60_000, 5, vec![landing(0, "a", done(1))]);
     assert_eq!(course.left_ms(NOON + 2_000), Some(6_000));
     course.cancel(NOON + 2_000);
     assert_eq!(course.left_ms(NOON + 2_000), Some(0));
@@ -387,7 +414,7 @@ proptest! {
                         let landed = match what {
                             Happens::Done(cost) | Happens::Twice(cost) => done(cost.min(5)),
                             Happens::Failed(again) => Landed::Failed { code: "busy".to_owned(), again, cost: None },
-                            Happens::Wait => Landed::Wait { ms: 1_000 },
+                            Happens::Wait => Landed::Wait { ms: 1_000, cost: 1 },
                             Happens::Lost => break,
                         };
                         shop.ask(Asked::Planned { id: "campaign_1".to_owned(), lease, landed }, b"strategy");
@@ -410,7 +437,7 @@ proptest! {
                             let landed = match script.next().unwrap() {
                                 Happens::Done(cost) | Happens::Twice(cost) => done(cost),
                                 Happens::Failed(again) => Landed::Failed { code: "busy".to_owned(), again, cost: if again { Some(1) } else { None } },
-                                Happens::Wait => Landed::Wait { ms: 500 },
+                                Happens::Wait => Landed::Wait { ms: 500, cost: 2 },
                                 Happens::Lost => continue,
                             };
                             let post = matches!(landed, Landed::Done { .. });

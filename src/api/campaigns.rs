@@ -92,7 +92,8 @@ pub async fn answer(
             let mut listed = Vec::new();
             let mut rest = bytes.as_slice();
             for told in told.get("campaigns").and_then(Value::as_array).into_iter().flatten() {
-                let size = told.pointer("/texts/0/1").and_then(Value::as_u64).and_then(|size| usize::try_from(size).ok()).unwrap_or_default();
+                let size =
+                    told.pointer("/texts/0/1").and_then(Value::as_u64).and_then(|size| usize::try_from(size).ok()).unwrap_or_default();
                 let (own, behind) = rest.split_at_checked(size).unwrap_or((rest, &[]));
                 rest = behind;
                 listed.push(shown::campaign(&known(&owner, told, own).await?, false));

@@ -51,7 +51,8 @@ impl<'c> Owner<'c> {
     pub async fn admitted(gateway: &'c Gateway, call: &'c Call, scope: Scope, tenant: Option<&str>) -> Result<Self, Error> {
         let caller = admission::admit(gateway, call, scope, tenant).await?;
         if !gateway.binds.store {
-            let message = "Files, batches and campaigns need the Durable Object STORE and the queue BATCHES. Add both bindings to wrangler.toml.";
+            let message =
+                "Files, batches and campaigns need the Durable Object STORE and the queue BATCHES. Add both bindings to wrangler.toml.";
             return Err(Error::new(500, "no_store_binding", message).about("STORE").final_word());
         }
         if caller.tenant.seals.is_none() {

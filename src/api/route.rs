@@ -157,10 +157,9 @@ impl Resource {
             | Self::Strategy
             | Self::Batches(BatchTarget::Cancel(_)) => "POST, OPTIONS",
             Self::Files(FileTarget::One(_)) | Self::Campaigns(CampaignTarget::One(_)) => "GET, HEAD, DELETE, OPTIONS",
-            Self::Files(FileTarget::All)
-            | Self::Batches(BatchTarget::All)
-            | Self::Campaigns(CampaignTarget::All)
-            | Self::Intents => "GET, HEAD, POST, OPTIONS",
+            Self::Files(FileTarget::All) | Self::Batches(BatchTarget::All) | Self::Campaigns(CampaignTarget::All) | Self::Intents => {
+                "GET, HEAD, POST, OPTIONS"
+            }
             Self::Intent(_) | Self::Brand(_) => "GET, HEAD, PUT, DELETE, OPTIONS",
             Self::Keys(KeyTarget::All) => "GET, HEAD, POST, OPTIONS",
             Self::Keys(KeyTarget::One(_)) => "GET, HEAD, PATCH, DELETE, OPTIONS",

@@ -118,7 +118,11 @@ impl Asked {
             "reviewed" => {
                 let place = |value: Option<&Value>| usize::try_from(value?.as_u64()?).ok();
                 let pair = |pair: &Value| Some((place(pair.get(0))?, place(pair.get(1))?));
-                Self::Reviewed { id: id()?, lease: lease()?, alike: value.get("alike")?.as_array()?.iter().map(pair).collect::<Option<_>>()? }
+                Self::Reviewed {
+                    id: id()?,
+                    lease: lease()?,
+                    alike: value.get("alike")?.as_array()?.iter().map(pair).collect::<Option<_>>()?,
+                }
             }
             "stop" => Self::Stop { id: id()?, code: text(value, "code")?, message: text(value, "message")? },
             _ => return None,

@@ -106,7 +106,7 @@ impl Landed {
         match self {
             Self::Done { cost, degraded } => json!({"done": true, "cost": cost, "degraded": degraded}),
             Self::Failed { code, again, cost } => json!({"code": code, "again": again, "cost": cost}),
-            Self::Wait { ms } => json!({"wait_ms": ms}),
+            Self::Wait { ms, cost } => json!({"wait_ms": ms, "cost": cost}),
             Self::Refused => json!({"refused": true}),
         }
     }
@@ -121,7 +121,7 @@ impl Landed {
             return Some(Self::Refused);
         }
         match number(value, "wait_ms") {
-            Some(ms) => Some(Self::Wait { ms }),
+            Some(ms) => Some(Self::Wait { ms, cost: cost? }),
             None => Some(Self::Failed { code: text(value, "code")?, again: flag(value, "again"), cost }),
         }
     }
@@ -135,11 +135,7 @@ impl Landing {
 
     /// Reads it, and its bytes.
     pub fn read(value: &Value) -> Option<(Self, usize)> {
-        let landing = Self {
-            slot: place(value.get("slot"))?,
-            lease: text(value, "lease")?,
-            landed: Landed::read(value.get("landed")?)?,
-        };
+        let landing = Self { slot: place(value.get("slot"))?, lease: text(value, "lease")?, landed: Landed::read(value.get("landed")?)? };
         Some((landing, place(value.get("sealed"))?))
     }
 }

@@ -112,6 +112,14 @@ pub async fn work(gateway: &Gateway, call: &Call, work: &Work) -> Result<(), Err
     Ok(())
 }
 
+/// How long to wait when Cerebras has no room, in ms.
+const BUSY_MS: u64 = 3_000;
+
+/// Whether there was no room in Cerebras's limits: then it is asked again later, however often.
+fn is_busy(reason: Option<&str>) -> bool {
+    reason.is_some_and(|reason| reason == "upstream_busy" || reason.ends_with("quota_exceeded"))
+}
+
 /// Whether an answer is an order's own words, because nothing was written: why.
 fn stands_in(post: &Value) -> Option<&str> {
     post.get("reason").and_then(Value::as_str).filter(|reason| !USABLE.contains(reason))
@@ -126,7 +134,7 @@ fn read_answer(answer: &Answer, tries: u8) -> Result<Value, Landed> {
     let body: Value = std::str::from_utf8(&answer.body).ok().and_then(|text| typed::read(text).ok()).unwrap_or_default();
     Err(match outcome::of(answer.status, &answer.headers, tries) {
         Outcome::Kept { ok: true } => return Ok(body),
-        Outcome::Wait { ms } => Landed::Wait { ms },
+        Outcome::Wait { ms } => Landed::Wait { ms, cost: 0 },
         Outcome::Refused => Landed::Refused,
         // A budget that is spent, or a limit, refuses before anything is asked. Of all else nobody knows what it has cost.
         Outcome::Kept { ok: false } => {
@@ -235,6 +243,9 @@ impl Worker<'_> {
         let answer = self.shop.call.landed().await.into_iter().next();
         let Some(answer) = answer else { return Ok(()) };
         let (landed, strategy) = match read_answer(&answer, tries) {
+            Ok(body) if is_busy(body.get("reason").and_then(Value::as_str)) => {
+                (Landed::Wait { ms: BUSY_MS, cost: cost_of(&body).unwrap_or_default() }, Vec::new())
+            }
             Ok(body) => {
                 let kept = json!({"themes": body.get("themes"), "degraded": body.get("degraded"), "reason": body.get("reason")});
                 let texts = [("strategy".to_owned(), kept.to_string().into_bytes())];
@@ -268,6 +279,7 @@ fn brought(flying: Flying, answer: &Answer) -> (Landing, Vec<u8>) {
             let cost = cost_of(&body);
             match body.pointer("/posts/0") {
                 Some(post) => match stands_in(post) {
+                    reason if is_busy(reason) => (Landed::Wait { ms: BUSY_MS, cost: cost.unwrap_or_default() }, Vec::new()),
                     Some(reason) => (Landed::Failed { code: reason.to_owned(), again: true, cost }, Vec::new()),
                     None => (Landed::Done { cost, degraded: text(post, "reason") }, post.to_string().into_bytes()),
                 },

@@ -67,21 +67,18 @@ impl<S: Storage> Store<S> {
             }
             Asked::Claim { id, lease_ms, room, landings } => {
                 let Some(mut course) = self.course(&id)? else { return Ok(said(json!({"task": "stop"}))) };
-                let mut posts = Vec::new();
                 let mut from = 0_usize;
-                for (landing, sealed) in &landings {
-                    let to = from.saturating_add(*sealed);
+                for (landing, sealed) in landings {
+                    let to = from.saturating_add(sealed);
                     let piece = bytes.get(from..to).ok_or_else(|| Failure("a post is cut short".to_owned()))?;
-                    posts.push((landing.slot, piece));
                     from = to;
-                }
-                let lease = self.new_id("");
-                let task = course.claim(now_ms, &lease, lease_ms, room, landings.into_iter().map(|(landing, _)| landing).collect());
-                for (slot, piece) in posts {
-                    if course.news.contains(&News::Post(slot)) {
-                        self.put_text(&id, &slot.to_string(), piece);
+                    let slot = landing.slot.to_string();
+                    if course.bring(now_ms, landing) {
+                        self.put_text(&id, &slot, piece);
                     }
                 }
+                let lease = self.new_id("");
+                let task = course.claim(now_ms, &lease, lease_ms, room);
                 self.keep_course(&mut course)?;
                 self.flush()?;
                 self.told_task(&course, &task, &lease)?

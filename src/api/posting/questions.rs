@@ -3,13 +3,13 @@
 use serde_json::Value;
 
 use super::{Desk, Outcome, is_upstream};
+use crate::admission::Caller;
 use crate::api::routing;
+use crate::cloud::chain::{Chain, Needs};
 use crate::cloud::inquire::{Asker, inquire};
 use crate::cloud::inquiry::Inquiry;
-use crate::cloud::route;
-use crate::admission::Caller;
-use crate::cloud::chain::{Chain, Needs};
 use crate::cloud::models::Resolved;
+use crate::cloud::route;
 use crate::config::Config;
 use crate::content::brand::Brand;
 use crate::content::draft::{self, Draft, Fault, Judged, Slot};
@@ -49,14 +49,17 @@ pub fn most_of(config: &Config, caller: &Caller, question: &Inquiry) -> Option<u
 }
 
 fn beyond(most: u64) -> Error {
-    let message = format!("The order may cost {most} micro-dollars (`most_micro_dollars`), and the next question could cost more. Allow more.");
+    let message =
+        format!("The order may cost {most} micro-dollars (`most_micro_dollars`), and the next question could cost more. Allow more.");
     Error::new(402, "order_beyond_most", message).about("most_micro_dollars").final_word()
 }
 
 /// A cost is to be bounded, and a price is unknown.
 pub fn unpriced(model: &str) -> Error {
     let shown: String = model.chars().take(64).collect();
-    let message = format!("What {shown} or its fallback costs is unknown: MODELS has no price for it, so no bound could be kept. Name another model.");
+    let message = format!(
+        "What {shown} or its fallback costs is unknown: MODELS has no price for it, so no bound could be kept. Name another model."
+    );
     Error::new(402, "unknown_price", message).about("model").final_word()
 }
 

@@ -166,10 +166,12 @@ pub enum Landed {
         /// What it cost, in micro-dollars; none when that is unknown, and may be all that was held.
         cost: Option<u64>,
     },
-    /// It was not begun: there is no room in a rate limit for so many ms.
+    /// There is no room in a rate limit for so many ms.
     Wait {
         /// How long.
         ms: u64,
+        /// What it cost before that was found, in micro-dollars.
+        cost: u64,
     },
     /// The key is no longer accepted.
     Refused,
@@ -323,11 +325,8 @@ impl Course {
         }
     }
 
-    /// Brings work back, and takes more: at most so many slots, under the lease's name, for so long.
-    pub fn claim(&mut self, now_ms: u64, lease: &str, lease_ms: u64, room: u64, landings: Vec<Landing>) -> Task {
-        for landing in landings {
-            self.land(now_ms, landing);
-        }
+    /// Takes work: at most so many slots, under the lease's name, for so long.
+    pub fn claim(&mut self, now_ms: u64, lease: &str, lease_ms: u64, room: u64) -> Task {
         self.go_on(now_ms);
         if self.status.is_final() {
             return Task::Stop;
@@ -357,7 +356,9 @@ impl Course {
                 let mut given = Vec::new();
                 for place in 0..self.slots.len() {
                     let open = |slot: &&Slot| slot.state == State::Waiting && slot.lease.is_none() && slot.not_before_ms <= now_ms;
-                    if u64::try_from(given.len()).is_ok_and(|given| given >= room) || self.slots.get(place).as_ref().is_none_or(|slot| !open(slot)) {
+                    if u64::try_from(given.len()).is_ok_and(|given| given >= room)
+                        || self.slots.get(place).as_ref().is_none_or(|slot| !open(slot))
+                    {
                         continue;
                     }
                     match self.room(self.holds.1) {
@@ -374,6 +375,11 @@ impl Course {
                         slot.lease = taken(held);
                         given.push(place);
                     }
+                }
+                self.go_on(now_ms);
+                if given.is_empty() && self.phase == Phase::Reviewing {
+                    // The last ones had no room in the budget.
+                    return self.claim(now_ms, lease, lease_ms, room);
                 }
                 if given.is_empty() { Task::Rest } else { Task::Write(given) }
             }
@@ -414,10 +420,11 @@ impl Course {
         self.news.push(News::SlotFailed(place));
     }
 
-    fn land(&mut self, now_ms: u64, landing: Landing) {
+    /// Takes back a piece of work: whether its post is the slot's from now on.
+    pub fn bring(&mut self, now_ms: u64, landing: Landing) -> bool {
         let Landing { slot: place, lease, landed } = landing;
-        let Some(slot) = self.slots.get_mut(place) else { return };
-        let Some(lease) = slot.lease.take_if(|held| held.id == lease) else { return };
+        let Some(slot) = self.slots.get_mut(place) else { return false };
+        let Some(lease) = slot.lease.take_if(|held| held.id == lease) else { return false };
         let open = slot.state == State::Waiting;
         match landed {
             Landed::Done { cost, degraded } => {
@@ -427,6 +434,7 @@ impl Course {
                     self.news.push(News::Post(place));
                 }
                 self.pay(Some(place), lease.held, cost);
+                return open;
             }
             Landed::Failed { code, again, cost } => {
                 let tries = slot.tries;
@@ -439,9 +447,10 @@ impl Course {
                     }
                 }
             }
-            Landed::Wait { ms } => {
-                // It was not asked, and must not run out of tries by waiting.
+            Landed::Wait { ms, cost } => {
+                // It must not run out of tries by waiting.
                 slot.tries = slot.tries.saturating_sub(1);
+                self.pay(Some(place), lease.held, Some(cost));
                 self.wait(now_ms, ms);
             }
             Landed::Refused => {
@@ -453,6 +462,7 @@ impl Course {
                 );
             }
         }
+        false
     }
 
     fn try_again(&mut self, now_ms: u64, place: usize) {
@@ -492,7 +502,8 @@ impl Course {
                     self.stop(now_ms, &code, "The strategy was refused, as every post would be. See `code`.");
                 }
             }
-            Landed::Wait { ms } => {
+            Landed::Wait { ms, cost } => {
+                self.pay(None, held.held, Some(cost));
                 self.desk_tries = self.desk_tries.saturating_sub(1);
                 self.wait(now_ms, ms);
             }

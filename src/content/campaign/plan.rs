@@ -66,9 +66,7 @@ impl Plan {
     /// 400 naming the field.
     pub fn read(body: &[u8]) -> Result<Self, Error> {
         let document = Document::read(body).map_err(refusal)?;
-        if let Some((key, _)) =
-            document.root().members().find(|(key, _)| !OWN.iter().chain(&SHARED).any(|known| key.is(known)))
-        {
+        if let Some((key, _)) = document.root().members().find(|(key, _)| !OWN.iter().chain(&SHARED).any(|known| key.is(known))) {
             let shown: String = key.text().unwrap_or_default().chars().take(64).collect();
             let known: Vec<&str> = OWN.iter().chain(&SHARED).copied().collect();
             let message = format!("`{shown}` is not known here. Use one of {}.", known.join(", "));
@@ -89,8 +87,7 @@ impl Plan {
         };
         let times = timeline(body.get("timeline"))?;
         let budget = budget(&body)?;
-        let shared: Map<String, Value> =
-            SHARED.iter().filter_map(|name| Some(((*name).to_owned(), body.get(*name)?.clone()))).collect();
+        let shared: Map<String, Value> = SHARED.iter().filter_map(|name| Some(((*name).to_owned(), body.get(*name)?.clone()))).collect();
         let mut order = shared.clone();
         order.insert("instruction".to_owned(), brief.clone().into());
         let of_brief = |error: Error| if error.param == "instruction" { error.about("brief") } else { error };
@@ -175,7 +172,8 @@ fn timeline(given: Option<&Value>) -> Result<Vec<u64>, Error> {
             // A second is what calendars know.
             None => calendar::instant(&text).map(|at| at.div_euclid(1000).saturating_mul(1000)),
         };
-        let at = at.ok_or_else(|| wrong(path.clone(), "must be a date such as 2026-12-01, or a time such as 2026-12-01T09:00:00Z (RFC 3339)"))?;
+        let at =
+            at.ok_or_else(|| wrong(path.clone(), "must be a date such as 2026-12-01, or a time such as 2026-12-01T09:00:00Z (RFC 3339)"))?;
         if times.contains(&at) {
             return Err(wrong(path, "is a time that stands before already"));
         }

@@ -138,4 +138,3 @@ pub fn kept(strategy: &Value) -> Vec<Theme> {
     let themes = strategy.get("themes").and_then(Value::as_array).into_iter().flatten();
     themes.map(|theme| Theme { theme: text(theme, "theme"), angle: text(theme, "angle") }).collect()
 }
-
