@@ -17,7 +17,7 @@ use crate::content::order::Order;
 use crate::content::prompt::{Brief, MOST_SLOTS, Work, inquiry};
 use crate::error::Error;
 use crate::ledger::price;
-use crate::protocol::request::{CompletionRequest, Endpoint};
+use crate::protocol::request::{CompletionRequest, Endpoint, PICTURE_TOKENS};
 use crate::protocol::usage::Usage;
 
 /// The alias of the model that writes, where neither the order nor the brand names one.
@@ -36,7 +36,9 @@ pub fn writer(config: &Config, order: &Order, brand: Option<&Brand>) -> String {
 /// the least.
 pub fn most_of(config: &Config, caller: &Caller, question: &Inquiry) -> Option<u64> {
     let of = |most: u64, model: Resolved<'_>| {
-        let prompt_tokens = u64::try_from(question.body(model, None).len()).unwrap_or(u64::MAX);
+        let wide = |size: usize| u64::try_from(size).unwrap_or(u64::MAX);
+        let pictures = wide(question.pictures.len()).saturating_mul(PICTURE_TOKENS);
+        let prompt_tokens = wide(question.body(model, None).len()).saturating_add(pictures);
         let usage = Usage { prompt_tokens, completion_tokens: u64::from(question.max_tokens) };
         Some(most.max(price::at_most(model.row, usage)?.0))
     };
@@ -44,7 +46,8 @@ pub fn most_of(config: &Config, caller: &Caller, question: &Inquiry) -> Option<u
     if route::is_auto(&question.model) {
         return models.rows().filter(|(id, _)| caller.may(config, id)).map(|(id, _)| models.resolve(id)).try_fold(0, of);
     }
-    let chain = Chain::of(models, models.resolve(&question.model), Needs::default(), |id| caller.may(config, id));
+    let needs = Needs { pictures: !question.pictures.is_empty(), input_tokens: 0 };
+    let chain = Chain::of(models, models.resolve(&question.model), needs, |id| caller.may(config, id));
     chain.models().try_fold(0, of)
 }
 
@@ -70,7 +73,7 @@ impl Desk<'_> {
         let mut question = Inquiry { user: self.order.user.clone(), kept: self.door.keeps(self.order.stored), ..question };
         let first = self.whole.requests == 0 && self.used.requests == 0;
         if let Some(guarding) = &mut self.guarding {
-            let field = self.order.task.subject();
+            let field = self.order.subject_field();
             let of_order = |error: Error| if error.status == 400 { error.about(field) } else { error };
             question.parts = guarding.parts(std::mem::take(&mut question.parts)).map_err(of_order)?;
             if first {
@@ -128,7 +131,9 @@ impl Desk<'_> {
                 let asked: Vec<Slot> = open.iter().map(|(_, slot)| slot.clone()).collect();
                 let rules = |platform| self.rules(platform);
                 let brief = Brief { work, order: self.order, brand: self.brand.as_ref(), intent, rules: &rules };
-                let question = Inquiry { model: self.model(), ..inquiry(&brief, &asked, &faults) };
+                let question = inquiry(&brief, &asked, &faults);
+                let model = if question.pictures.is_empty() { self.model() } else { self.seeing()? };
+                let question = Inquiry { model, ..question };
                 let answer = match self.ask(question, Ok).await {
                     Ok(answer) => answer,
                     Err(error) => {
