@@ -16,6 +16,7 @@
 //! * [`edge`]: what the Worker can tell of a text by itself
 //! * [`understanding`]: what a text is, by the Worker or by a model in the cloud
 //! * [`batches`]: many calls in one file, made in the background
+//! * [`campaigns`]: campaigns at work: a strategy, then a post for every platform at every time
 //! * [`content`]: posts for social media
 //! * [`learning`]: what is learnt from what became of answers
 //! * [`telemetry`]: what the gateway tells of itself
@@ -28,6 +29,7 @@ pub mod api;
 pub mod batches;
 pub mod boundary;
 pub mod cache;
+pub mod campaigns;
 pub mod cloud;
 pub mod config;
 pub mod content;

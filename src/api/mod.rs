@@ -4,6 +4,7 @@ mod administration;
 pub mod audit;
 pub mod batches;
 pub mod brands;
+pub mod campaigns;
 pub mod completions;
 mod documents;
 pub mod embeddings;
@@ -83,6 +84,8 @@ async fn dispatch(gateway: &Gateway, call: &Call) -> Result<Answered, Error> {
         Resource::Dataset(segment) => brands::dataset(gateway, call, &segment, query, route.tenant).await,
         Resource::Feedback => feedback::answer(gateway, call, query, route.tenant).await,
         Resource::Learned => feedback::learned(gateway, call, method, query, route.tenant).await,
+        Resource::Strategy => campaigns::strategy_alone(gateway, call, route.tenant).await,
+        Resource::Campaigns(target) => campaigns::answer(gateway, call, method, &target, query, route.tenant).await,
         Resource::Files(target) => files::answer(gateway, call, method, &target, query, route.tenant).await,
         Resource::Batches(target) => batches::answer(gateway, call, method, &target, query, route.tenant).await,
     }

@@ -2,7 +2,7 @@
 //! their answers. What is asked and what an answer is worth is decided in `content`.
 
 mod by_rule;
-mod questions;
+pub mod questions;
 mod scenes;
 mod seeing;
 mod steps;
@@ -15,7 +15,10 @@ use serde_json::{Map, Value, json};
 use super::guarding::{self, Guarding};
 use super::understanding::Door;
 use crate::cloud::inquire::Asker;
+use crate::cloud::inquiry::Inquiry;
 use crate::content::brand::Brand;
+use crate::content::campaign::plan::Plan;
+use crate::content::campaign::strategy;
 use crate::content::compose::{Composed, Frame, compose, enforced};
 use crate::content::count::{length, limit};
 use crate::content::draft::{self, Draft, Fault, Judged, Slot};
@@ -266,6 +269,27 @@ impl<'a> Desk<'a> {
             more.insert("images".to_owned(), Value::from(images));
         }
         Ok(self.told(object, Value::Object(more)))
+    }
+
+    /// Themes for the times of a campaign: a model's, or those that stand in for them.
+    ///
+    /// # Errors
+    /// As for [`Self::work`].
+    pub async fn strategy(&mut self, plan: &Plan) -> Result<Value, Error> {
+        let question = Inquiry { model: self.model(), ..strategy::inquiry(plan) };
+        let (answer, reason) = match self.ask(question, Ok).await {
+            Ok(answer) => match &mut self.guarding {
+                Some(guarding) => (Some(guarding.said(answer)?), None),
+                None => (Some(answer), None),
+            },
+            Err(error) => {
+                self.tolerate(&error)?;
+                (None, Some(error.code))
+            }
+        };
+        let told = strategy::told(plan, &strategy::themes(plan, answer.as_ref()), reason);
+        self.step("strategy", json!({}));
+        Ok(self.told("strategy", told))
     }
 
     async fn adapt(&mut self) -> Result<Value, Error> {

@@ -66,6 +66,10 @@ pub enum Resource {
     Files(FileTarget),
     /// Batches.
     Batches(BatchTarget),
+    /// Campaigns.
+    Campaigns(CampaignTarget),
+    /// The strategy of a campaign, without the campaign.
+    Strategy,
 }
 
 /// Which files are meant.
@@ -88,6 +92,21 @@ pub enum BatchTarget {
     One(String),
     /// The end of the one of an id.
     Cancel(String),
+}
+
+/// Which campaigns are meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CampaignTarget {
+    /// All of them.
+    All,
+    /// The one of an id.
+    One(String),
+    /// What has happened in the one of an id.
+    Events(String),
+    /// The one of an id as a calendar.
+    Calendar(String),
+    /// The one of an id as a table.
+    Table(String),
 }
 
 /// Which keys are meant.
@@ -141,9 +160,14 @@ impl Resource {
             | Self::Understanding(_)
             | Self::Embeddings
             | Self::Posts(_)
+            | Self::Strategy
             | Self::Batches(BatchTarget::Cancel(_)) => "POST, OPTIONS",
-            Self::Files(FileTarget::One(_)) => "GET, HEAD, DELETE, OPTIONS",
-            Self::Files(FileTarget::All) | Self::Batches(BatchTarget::All) | Self::Intents | Self::Feedback => "GET, HEAD, POST, OPTIONS",
+            Self::Files(FileTarget::One(_)) | Self::Campaigns(CampaignTarget::One(_)) => "GET, HEAD, DELETE, OPTIONS",
+            Self::Files(FileTarget::All)
+            | Self::Batches(BatchTarget::All)
+            | Self::Campaigns(CampaignTarget::All)
+            | Self::Intents
+            | Self::Feedback => "GET, HEAD, POST, OPTIONS",
             Self::Intent(_) | Self::Brand(_) => "GET, HEAD, PUT, DELETE, OPTIONS",
             Self::Learned => "GET, HEAD, DELETE, OPTIONS",
             Self::Keys(KeyTarget::All) => "GET, HEAD, POST, OPTIONS",
@@ -263,6 +287,12 @@ fn batching(path: &str) -> Option<Resource> {
         ("files", Some(id), Some("content")) => Some(Resource::Files(FileTarget::Content(id))),
         ("batches", None, None) => Some(Resource::Batches(BatchTarget::All)),
         ("batches", Some(id), None) => Some(Resource::Batches(BatchTarget::One(id))),
+        ("campaigns", None, None) => Some(Resource::Campaigns(CampaignTarget::All)),
+        ("campaigns", Some(id), None) if id == "strategy" => Some(Resource::Strategy),
+        ("campaigns", Some(id), None) => Some(Resource::Campaigns(CampaignTarget::One(id))),
+        ("campaigns", Some(id), Some("events")) => Some(Resource::Campaigns(CampaignTarget::Events(id))),
+        ("campaigns", Some(id), Some("calendar.ics")) => Some(Resource::Campaigns(CampaignTarget::Calendar(id))),
+        ("campaigns", Some(id), Some("posts.csv")) => Some(Resource::Campaigns(CampaignTarget::Table(id))),
         ("batches", Some(id), Some("cancel")) => Some(Resource::Batches(BatchTarget::Cancel(id))),
         _ => None,
     }

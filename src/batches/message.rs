@@ -6,6 +6,7 @@
 use serde_json::{Map, Value};
 
 use crate::admission::record::Region;
+use crate::campaigns::message::Asked;
 
 /// What a store is asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -131,6 +132,8 @@ pub enum Ask {
         /// Whether these are the hours.
         off_peak: bool,
     },
+    /// Something of campaigns.
+    Campaign(Asked),
     /// Removes every file and result, and ends every batch.
     Erase {
         /// The batches too.
@@ -463,6 +466,7 @@ impl Ask {
                 ("unreadable", (*unreadable).into()),
             ],
             Self::Tick { off_peak } => vec![("ask", "tick".into()), ("off_peak", (*off_peak).into())],
+            Self::Campaign(asked) => vec![("ask", "campaign".into()), ("asked", asked.written())],
             Self::Erase { all } => vec![("ask", "erase".into()), ("all", (*all).into())],
             Self::Remember { tenant, region } => {
                 vec![("ask", "remember".into()), ("tenant", tenant.as_str().into()), ("region", written_region(*region))]
@@ -532,6 +536,7 @@ impl Ask {
                 unreadable: flag(value, "unreadable"),
             },
             "tick" => Self::Tick { off_peak: flag(value, "off_peak") },
+            "campaign" => Self::Campaign(Asked::read(value.get("asked")?)?),
             "erase" => Self::Erase { all: flag(value, "all") },
             "remember" => Self::Remember { tenant: text(value, "tenant")?, region: region(value) },
             "remembered" => Self::Remembered,

@@ -82,6 +82,8 @@ pub struct Order {
     pub thread: bool,
     /// The model.
     pub model: Option<String>,
+    /// What it may cost at the most, in micro-dollars.
+    pub most: Option<u64>,
     /// Who may score.
     pub mode: Mode,
     /// Whether progress is told in a stream.
@@ -131,6 +133,8 @@ struct Body {
     #[serde(default)]
     model: Option<String>,
     #[serde(default)]
+    most_micro_dollars: Option<u64>,
+    #[serde(default)]
     edge: Option<Mode>,
     #[serde(default)]
     stream: Option<bool>,
@@ -147,7 +151,7 @@ struct Body {
 }
 
 /// A field that cannot be as it is.
-pub(super) fn wrong(path: impl Into<String>, what: &str) -> Error {
+pub fn wrong(path: impl Into<String>, what: &str) -> Error {
     let path = path.into();
     let message = format!("`{path}` {what}.");
     Error::invalid("wrong_value", path, message)
@@ -189,6 +193,7 @@ impl Order {
             steps: body.steps.unwrap_or_default(),
             thread: body.thread.unwrap_or(task == Task::Adapt || task == Task::Preview),
             model: body.model,
+            most: body.most_micro_dollars,
             mode: body.edge.unwrap_or(Mode::Only),
             stream: body.stream == Some(true),
             user: end_user(body.user)?,

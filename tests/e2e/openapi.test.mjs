@@ -59,7 +59,7 @@ test("every example of a body is taken, and answered as the document says", asyn
     if (template === "/v1/feedback") value.id = given;
     const response = await call(method.toUpperCase(), template.replace("{id}", "acme"), value);
     const body = await response.json();
-    assert.ok(response.status === 200 || response.status === 201, `${at}: ${JSON.stringify(body)}`);
+    assert.ok([200, 201, 202].includes(response.status), `${at}: ${JSON.stringify(body)}`);
     openapi.check(method, template, response.status, body);
   }
 });
