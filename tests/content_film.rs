@@ -166,6 +166,19 @@ fn what_is_too_short_is_held_and_what_is_too_long_is_left_out_by_sentences() {
 }
 
 #[test]
+fn however_much_a_model_says_it_is_cut_at_once() {
+    let order = order(json!({"instruction": "a", "seconds": 30})).unwrap();
+    let plan = plan(&order);
+    for flood in ["a. ".repeat(30_000), "word ".repeat(30_000), "x".repeat(100_000), "一".repeat(50_000)] {
+        let began = std::time::Instant::now();
+        let film = laid_out((0..10).map(|_| said(&flood)).collect(), &plan);
+        assert!(film.fault == Some("too_long") && film.duration_ms <= plan.most_ms, "{:?}", film.fault);
+        assert!(film.scenes.iter().all(|scene| !scene.spoken.is_empty()));
+        assert!(began.elapsed().as_secs() < 60, "{:?} for {}", began.elapsed(), &flood[..3]);
+    }
+}
+
+#[test]
 fn captions_follow_the_words_in_two_formats() {
     let plan = Plan { target_ms: 8_000, most_ms: 8_800, scenes: 2, words: 10, rate: 150 };
     let film = laid_out(

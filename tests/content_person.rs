@@ -16,7 +16,7 @@ use maya_edge::content::draft::{Draft, Judged, personal};
 use maya_edge::content::order::{Order, Task};
 use maya_edge::content::person::interest::LIKED;
 use maya_edge::content::person::privacy::{is_known_tag, strange, without_strange_hashtags};
-use maya_edge::content::person::sensitive::{of_name, of_text};
+use maya_edge::content::person::sensitive::{first, of_name, of_text};
 use maya_edge::content::platform::Platform;
 use maya_edge::error::Error;
 use proptest::prelude::*;
@@ -126,14 +126,15 @@ fn kinds_of_protected_data_are_known_by_words() {
         ("coffee addict", None),
         ("", None),
     ] {
-        assert_eq!(of_text(text), kind, "{text}");
+        assert_eq!(first(text), kind, "{text}");
     }
     assert_eq!(of_name("sexualOrientation"), Some("sexuality"));
     assert_eq!(of_name("favourite_roast"), None);
+    assert_eq!(of_text("A Catholic with asthma, and asthma again"), ["religion", "health"]);
     // The tables are searched by halves: each word is found.
-    assert_eq!(of_text("abortion"), Some("health"));
-    assert_eq!(of_text("wheelchair"), Some("health"));
-    assert_eq!(of_text("agnostic"), Some("religion"));
+    assert_eq!(first("abortion"), Some("health"));
+    assert_eq!(first("wheelchair"), Some("health"));
+    assert_eq!(first("agnostic"), Some("religion"));
 }
 
 #[test]
@@ -211,6 +212,7 @@ fn a_post_may_know_what_was_given_and_nothing_else() {
         "Plum is here: a treat for you and your daughter.",
         "Plum for your 42nd spring.",
         "Plum is kind to your diabetes.",
+        "A plum for voters.",
         "Plum, for @annlee who knows.",
     ] {
         let judged = judge(&order, bad, &[]);

@@ -28,6 +28,8 @@ const SCENE_SECONDS: u32 = 6;
 const SCENES: (usize, usize) = (2, 10);
 /// The shortest scene, in ms: what is shorter is not seen.
 const SHORTEST_MS: u64 = 1200;
+/// The most characters that are looked at for one scene, and for the length of a text: more than anybody says in the longest script.
+const LONGEST_SPOKEN: usize = 6000;
 /// The longest caption on the screen, and the longest description of what is to be seen, in characters.
 const LONGEST_CAPTION: usize = 60;
 const LONGEST_VISUAL: usize = 300;
@@ -86,7 +88,8 @@ pub fn plan(order: &Order, rules: &dyn Fn(Platform) -> Rules) -> Plan {
     let shortest_ms = u64::from(SECONDS.0).saturating_mul(1000);
     let usual = || {
         // A text takes as long as it takes.
-        let natural = spoken_ms(&order.subject, rate).saturating_add(u64::from(SENTENCE_MS));
+        let start: String = order.subject.chars().take(LONGEST_SPOKEN).collect();
+        let natural = spoken_ms(&start, rate).saturating_add(u64::from(SENTENCE_MS));
         if order.from_text { natural } else { u64::from(USUAL_SECONDS).saturating_mul(1000) }
     };
     let target_ms = order.seconds.map_or_else(usual, |seconds| u64::from(seconds).saturating_mul(1000)).clamp(shortest_ms, limit_ms);
@@ -219,6 +222,38 @@ pub fn by_rule(order: &Order, brand: Option<&Brand>, text: &str, plan: &Plan) ->
     }]
 }
 
+/// Takes away what is too long by far, in one look at each scene: sentence by sentence it would take as many looks as there are sentences.
+fn bounded_by_far(scenes: &mut [Scene], plan: &Plan, timed: &dyn Fn(&mut Scene)) -> bool {
+    let mut shorter = false;
+    for scene in scenes.iter_mut().filter(|scene| scene.spoken.len() > LONGEST_SPOKEN) {
+        let said = shortened(&scene.spoken, LONGEST_SPOKEN);
+        shorter |= said != scene.spoken;
+        scene.spoken = said;
+        timed(scene);
+    }
+    let whole = scenes.iter().map(|scene| scene.duration_ms).fold(0, u64::saturating_add);
+    if whole <= plan.most_ms.saturating_mul(2) {
+        return shorter;
+    }
+    for scene in scenes.iter_mut() {
+        let share = scene.duration_ms.saturating_mul(plan.most_ms).saturating_mul(3) / 2;
+        let allowed_ms = share.checked_div(whole).unwrap_or_default();
+        let (mut end, mut taken_ms) = (0_usize, 0_u64);
+        for range in sentences(&scene.spoken) {
+            let own = scene.spoken.get(range.clone()).unwrap_or_default();
+            taken_ms = taken_ms.saturating_add(spoken_ms(own, plan.rate)).saturating_add(u64::from(SENTENCE_MS));
+            if end > 0 && taken_ms > allowed_ms {
+                break;
+            }
+            end = range.end;
+        }
+        shorter |= end < scene.spoken.len();
+        scene.spoken.truncate(end);
+        timed(scene);
+    }
+    shorter
+}
+
 /// Lays scenes out in time: what is too long is left out, what is too short is held.
 pub fn laid_out(mut scenes: Vec<Scene>, plan: &Plan) -> Film {
     let timed = |scene: &mut Scene| {
@@ -227,7 +262,7 @@ pub fn laid_out(mut scenes: Vec<Scene>, plan: &Plan) -> Film {
     };
     scenes.iter_mut().for_each(timed);
     let sum = |scenes: &[Scene]| scenes.iter().map(|scene| scene.duration_ms).fold(0, u64::saturating_add);
-    let mut shorter = false;
+    let mut shorter = bounded_by_far(&mut scenes, plan, &timed);
     while sum(&scenes) > plan.most_ms {
         shorter = true;
         let ends = |scene: &Scene| sentences(&scene.spoken).iter().rev().nth(1).map(|range| range.end);
@@ -239,23 +274,25 @@ pub fn laid_out(mut scenes: Vec<Scene>, plan: &Plan) -> Film {
                 scene.spoken.truncate(end);
                 timed(scene);
             }
-        } else if scenes.len() > 2 {
+            continue;
+        }
+        if scenes.len() > 2 {
             // The scene before the last: the first makes people stay, the last says what to do.
             scenes.remove(scenes.len().saturating_sub(2));
-        } else {
-            let Some(scene) = scenes.iter_mut().max_by_key(|scene| scene.duration_ms) else { break };
-            let Some((rest, _)) = scene.spoken.trim_end_matches('…').trim_end().rsplit_once(char::is_whitespace) else {
-                // One word without an end.
-                scene.spoken = shortened(&scene.spoken, scene.spoken.chars().count() / 2);
-                timed(scene);
-                if scene.spoken.is_empty() {
-                    break;
-                }
-                continue;
-            };
-            scene.spoken = format!("{rest}…");
-            timed(scene);
+            continue;
         }
+        // Words of the longest, as many as there are too many.
+        let whole = sum(&scenes);
+        let Some(scene) = scenes.iter_mut().max_by_key(|scene| scene.duration_ms) else { break };
+        let said = scene.spoken.trim_end_matches('…').trim_end();
+        let count = said.chars().count();
+        let share = u64::try_from(count).unwrap_or(u64::MAX).saturating_mul(plan.most_ms).checked_div(whole).unwrap_or_default();
+        let kept = shortened(said, usize::try_from(share).unwrap_or(usize::MAX).min(count.saturating_sub(1)));
+        if kept.is_empty() {
+            break;
+        }
+        scene.spoken = kept;
+        timed(scene);
     }
     let natural = sum(&scenes);
     let missing = plan.target_ms.saturating_sub(natural);

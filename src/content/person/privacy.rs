@@ -57,9 +57,8 @@ pub fn strange(given: &str, text: &str) -> Vec<String> {
         }
     }
     // What is protected is not said either, unless the order itself speaks of it.
-    if sensitive::of_text(given).is_none()
-        && let Some(kind) = sensitive::of_text(text)
-    {
+    let spoken_of = sensitive::of_text(given);
+    for kind in sensitive::of_text(text).iter().filter(|kind| !spoken_of.contains(kind)) {
         add(kind);
     }
     found

@@ -198,12 +198,25 @@ fn kind(table: &'static [(&'static str, &'static str)], word: &str) -> Option<&'
     table.get(place).map(|(_, kind)| *kind)
 }
 
-/// The kind of protected data that a text speaks of, if it does.
-pub fn of_text(text: &str) -> Option<&'static str> {
+/// The kinds of protected data that a text speaks of, each once.
+pub fn of_text(text: &str) -> Vec<&'static str> {
     let folded = folded(text);
     let words: Vec<&str> = folded.split(' ').filter(|word| !word.is_empty()).collect();
-    let alone = words.iter().find_map(|word| kind(&WORDS, word));
-    alone.or_else(|| words.windows(2).find_map(|pair| kind(&WORDS, &pair.join(" "))))
+    let mut found: Vec<&'static str> = Vec::new();
+    for (place, word) in words.iter().enumerate() {
+        let pair = words.get(place.saturating_add(1)).map(|next| format!("{word} {next}"));
+        for kind in [kind(&WORDS, word), pair.and_then(|pair| kind(&WORDS, &pair))].into_iter().flatten() {
+            if !found.contains(&kind) {
+                found.push(kind);
+            }
+        }
+    }
+    found
+}
+
+/// The first of them.
+pub fn first(text: &str) -> Option<&'static str> {
+    of_text(text).first().copied()
 }
 
 /// The kind of protected data that an attribute is by its name, if it is one: `bloodPressure` and `blood_pressure` are one name.
@@ -215,5 +228,5 @@ pub fn of_name(name: &str) -> Option<&'static str> {
         }
         apart.push(character);
     }
-    of_text(&apart).or_else(|| folded(&apart).split(' ').find_map(|word| kind(&NAMES, word)))
+    first(&apart).or_else(|| folded(&apart).split(' ').find_map(|word| kind(&NAMES, word)))
 }
