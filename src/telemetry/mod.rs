@@ -1,5 +1,10 @@
 //! What the gateway tells of itself.
 
+pub mod analytics;
+pub mod archive;
+pub mod message;
+pub mod object;
+pub mod prometheus;
 pub mod register;
 pub mod series;
 pub mod sketch;

@@ -40,7 +40,7 @@ pub enum Count {
     Overflowed,
     /// Requests that could not be told.
     Lost,
-    /// Model calls of the gateway's own and of callers.
+    /// Calls of models, the gateway's own questions among them.
     Calls,
     /// Calls that another model answered than the one asked first.
     StoodIn,
@@ -48,12 +48,15 @@ pub enum Count {
     PiecesUnpriced,
     /// Engagement reports.
     Engagements,
+    FromCache,
+    FromEdge,
+    FromCloud,
 }
 
 /// How many there are.
-pub const COUNTS: usize = 28;
+pub const COUNTS: usize = 31;
 
-/// What is sketched, in ms but for the score. The order is that of the stored form.
+/// What is sketched, in ms but for the score and tokens. The order is that of the stored form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(usize)]
 #[expect(missing_docs, reason = "each is named for what it sketches")]
@@ -64,10 +67,14 @@ pub enum Measure {
     /// 0 to 100.
     Score,
     TimeToPublish,
+    /// Tokens of a prompt.
+    Prompt,
+    /// Tokens of a completion.
+    Completion,
 }
 
 /// How many there are.
-pub const MEASURES: usize = 5;
+pub const MEASURES: usize = 7;
 
 /// The most kinds of errors that are told apart.
 const MOST_ERRORS: usize = 64;
