@@ -20,7 +20,7 @@ use crate::protocol::json::Document;
 use crate::protocol::json::typed::{Misfit, typed};
 
 /// The variables that the gateway reads.
-pub const NAMES: [&str; 21] = [
+pub const NAMES: [&str; 22] = [
     "CEREBRAS_API_KEY",
     "ADMIN_SECRET",
     "EDGE_SECRET",
@@ -42,12 +42,16 @@ pub const NAMES: [&str; 21] = [
     "CORS_ORIGINS",
     "OFF_PEAK",
     "PLATFORMS",
+    "TELEMETRY_MS",
 ];
 
 /// The shortest time to live that KV accepts, in seconds.
 pub const SHORTEST_TTL: u32 = 60;
 /// The longest time to live of a cached answer, in seconds: 30 days.
 pub const LONGEST_TTL: u32 = 30 * 24 * 3600;
+
+/// The longest that telemetry may wait after an answer, in ms: the runtime ends what goes on for 30 seconds.
+const LONGEST_REST_MS: u32 = 20_000;
 
 /// The one key of local development. Never accepted by what is deployed, nor beside configured keys.
 pub const LOCAL_KEY: &str = "maya-local";
@@ -131,6 +135,8 @@ pub struct Config {
     pub off_peak: Hours,
     /// What a post may be on each platform.
     pub platforms: PlatformTable,
+    /// How long after an answer telemetry is told, in ms.
+    pub telemetry_ms: u64,
 }
 
 impl Config {
@@ -178,12 +184,17 @@ impl Config {
         if !(SHORTEST_TTL..=LONGEST_TTL).contains(&cache_ttl) {
             return Err(wrong("CACHE_TTL_SECONDS", &format!("{cache_ttl} is outside of {SHORTEST_TTL} to {LONGEST_TTL} seconds")));
         }
+        let telemetry_ms = vars.positive("TELEMETRY_MS", 1_500)?;
+        if telemetry_ms > LONGEST_REST_MS {
+            return Err(wrong("TELEMETRY_MS", &format!("{telemetry_ms} is more than {LONGEST_REST_MS}: the runtime ends what takes longer")));
+        }
         let health = Settings::read(vars.take("HEALTH")?.unwrap_or_default()).map_err(|reason| wrong("HEALTH", &reason))?;
         let platforms = PlatformTable::read(vars.take("PLATFORMS")?.unwrap_or_default()).map_err(|reason| wrong("PLATFORMS", &reason))?;
         Ok(Self {
             base_url,
             health,
             platforms,
+            telemetry_ms: u64::from(telemetry_ms),
             admin_secret: admin_secret.as_deref().map(KeyDigest::of),
             edge_secret: match vars.secret("EDGE_SECRET")? {
                 None if local => EdgeSecret::new(LOCAL_EDGE_SECRET.to_owned()),

@@ -54,6 +54,7 @@ use error::Error;
 use ledger::message::{Event, Note};
 use ledger::outbox::Outbox;
 use protocol::json::typed;
+use telemetry::meter::{Meter, TELEMETRY};
 
 /// What all requests of an isolate share.
 #[derive(Clone)]
@@ -72,6 +73,8 @@ pub struct Surroundings {
     pub outbox: Outbox,
     /// How the models are.
     pub health: Health,
+    /// What was counted of requests.
+    pub telemetry: Meter,
     /// Names reservations: no other isolate has the first half, and the second counts.
     lease: RefCell<(String, u64)>,
 }
@@ -89,6 +92,8 @@ pub struct Binds {
     pub wrong_keys: bool,
     /// Durable Objects and the queue: files and batches.
     pub store: bool,
+    /// Durable Objects: the archive of telemetry.
+    pub telemetry: bool,
 }
 
 impl Gateway {
@@ -104,6 +109,7 @@ impl Gateway {
             ledger: bound(ledger::LEDGER),
             wrong_keys: bound(admission::WRONG_KEYS),
             store: bound(batches::STORE) && bound(batches::QUEUE),
+            telemetry: bound(TELEMETRY),
         };
         let lease = RefCell::default();
         let gateway = Self(Rc::new(Surroundings {
@@ -113,6 +119,7 @@ impl Gateway {
             own_intents: Default::default(),
             outbox: Outbox::default(),
             health: Health::default(),
+            telemetry: Meter::default(),
             lease,
         }));
         // The ledger tells whether it is another than the last that it has heard of.

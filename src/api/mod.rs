@@ -1,6 +1,7 @@
 //! The front door: which resource a path means, and the answer's common parts. One file a resource.
 
 mod administration;
+pub mod analytics;
 pub mod audit;
 pub mod batches;
 pub mod brands;
@@ -12,6 +13,7 @@ mod guarding;
 pub mod health;
 pub mod intents;
 pub mod keys;
+pub mod metrics;
 pub mod models;
 mod posting;
 pub mod posts;
@@ -35,13 +37,37 @@ use route::{Resource, Route};
 
 /// Answers a request, whatever it is.
 pub async fn answer(gateway: &Gateway, call: &Call) -> Answered {
+    let counted = Counted { gateway, call };
     let answered = match dispatch(gateway, call).await {
         Ok(answered) => answered,
-        Err(error) => refuse(gateway, call, &error),
+        Err(error) => {
+            call.observe(|seen| seen.failed(error.code, error.status));
+            refuse(gateway, call, &error)
+        }
     };
+    drop(counted);
     gateway.outbox.deliver(call).await;
     gateway.exchange_health(call).await;
+    if let (true, Ok(config)) = (gateway.binds.telemetry, gateway.config()) {
+        gateway.telemetry.deliver(call, config.telemetry_ms).await;
+    }
     answered
+}
+
+/// Counts a request at its end, also when its caller has gone and nothing more is done for it.
+struct Counted<'a> {
+    gateway: &'a Gateway,
+    call: &'a Call,
+}
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        let Self { gateway, call } = self;
+        let endpoint = Route::of(call.head.target().0).resource.map_or(Some("unknown"), |resource| resource.counted_as());
+        if let (true, Some(endpoint), true) = (gateway.binds.telemetry, endpoint, call.head.method() != "OPTIONS") {
+            gateway.telemetry.note(call.head.now_ms, endpoint, &call.observed());
+        }
+    }
 }
 
 async fn dispatch(gateway: &Gateway, call: &Call) -> Result<Answered, Error> {
@@ -67,6 +93,8 @@ async fn dispatch(gateway: &Gateway, call: &Call) -> Result<Answered, Error> {
         Resource::Keys(target) => keys::answer(gateway, call, method, &target, query).await,
         Resource::Tenants(target) => tenants::answer(gateway, call, method, &target).await,
         Resource::ModelHealth => health::answer(gateway, call).await,
+        Resource::Analytics => analytics::answer(gateway, call, query, route.tenant).await,
+        Resource::Metrics => metrics::answer(gateway, call).await,
         Resource::Usage => usage::answer(gateway, call, query, route.tenant).await,
         Resource::Audit { verify } => audit::answer(gateway, call, verify, query, route.tenant).await,
         Resource::User { segment, export } => users::answer(gateway, call, &segment, export, query, route.tenant).await,

@@ -7,7 +7,7 @@ pub mod arrival;
 pub mod head;
 pub mod task;
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 
 use arrival::failure;
 pub use arrival::{Arrival, Attempt, Failure};
@@ -25,6 +25,8 @@ use crate::cache::seal::Seals;
 use crate::ledger::message::Message;
 use crate::protocol::headers::{Lines, PASSING_DOWN, READ_DOWN};
 use crate::protocol::json::typed;
+use crate::telemetry::message::Message as Told;
+use crate::telemetry::observation::Observation;
 
 #[wasm_bindgen]
 extern "C" {
@@ -90,6 +92,8 @@ extern "C" {
     #[allow(clippy::too_many_arguments, reason = "as for `send`")]
     fn ledger(this: &JsCall, slot: u32, tenant: &str, jurisdiction: Option<&str>, message: &str, bytes: Vec<u8>, within_ms: u32);
     #[wasm_bindgen(method)]
+    fn telemetry(this: &JsCall, slot: u32, message: &str, bytes: Vec<u8>, within_ms: u32);
+    #[wasm_bindgen(method)]
     #[allow(clippy::too_many_arguments, reason = "as for `send`")]
     fn store(this: &JsCall, slot: u32, tenant: &str, jurisdiction: Option<&str>, message: &str, bytes: Vec<u8>, within_ms: u32);
     #[wasm_bindgen(method)]
@@ -154,6 +158,7 @@ pub struct Call {
     /// What is known before the body is read.
     pub head: Head,
     page_may_read: Cell<bool>,
+    observed: RefCell<Observation>,
     granted: Option<KeyDigest>,
 }
 
@@ -161,7 +166,8 @@ impl Call {
     /// Takes a request over from the runtime.
     pub fn open(js: JsCall, inbox: Inbox) -> Self {
         let head = Head::new(js.head(inbox.slot()));
-        Self { js, inbox, head, page_may_read: Cell::new(false), granted: None }
+        let observed = RefCell::new(Observation { latest_ms: head.now_ms, ..Observation::default() });
+        Self { js, inbox, head, page_may_read: Cell::new(false), observed, granted: None }
     }
 
     /// Takes over a call that the gateway makes itself, for the holder of a key.
@@ -182,6 +188,21 @@ impl Call {
     /// Whether [`Self::let_page_read`] was called.
     pub fn page_may_read(&self) -> bool {
         self.page_may_read.get()
+    }
+
+    /// Notes something of the request for telemetry.
+    pub fn observe(&self, note: impl FnOnce(&mut Observation)) {
+        note(&mut self.observed.borrow_mut());
+    }
+
+    /// What was noted of the request.
+    pub fn observed(&self) -> Observation {
+        self.observed.borrow().clone()
+    }
+
+    /// The last time that is known, in ms since 1970, without a look at the clock.
+    pub fn latest_ms(&self) -> u64 {
+        self.observed.borrow().latest_ms
     }
 
     /// A header that few requests are asked for, and so is not in the [`Head`]; empty when there is none.
@@ -228,7 +249,7 @@ impl Call {
         #[expect(clippy::cast_precision_loss, reason = "a time in ms is far below 2^53")]
         let until_ms = until_ms as f64;
         self.js.send(self.inbox.slot(), method, url, headers.text(), body, streaming, first_byte_ms, until_ms);
-        Arrival::read(self.inbox.next().await)
+        self.attempted(Arrival::read(self.inbox.next().await))
     }
 
     /// Makes one attempt upstream with a question of the gateway's own. What [`Self::send`] was given and has brought stays as it is.
@@ -238,7 +259,12 @@ impl Call {
         #[expect(clippy::cast_precision_loss, reason = "a time in ms: exact for 285,000 years")]
         let until_ms = until_ms as f64;
         self.js.inquire(self.inbox.slot(), url, headers.text(), body, first_byte_ms, until_ms);
-        Arrival::read(self.inbox.next().await)
+        self.attempted(Arrival::read(self.inbox.next().await))
+    }
+
+    fn attempted(&self, arrival: Arrival) -> Arrival {
+        self.observe(|seen| seen.attempt(arrival.now_ms, arrival.elapsed_ms, arrival.is_stream));
+        arrival
     }
 
     /// Answers with a body of the gateway's own; `None` for none.
@@ -263,7 +289,9 @@ impl Call {
     /// stream's bytes and how it failed, if it did. The caller's stream stays open until [`Self::end`].
     pub async fn relay(&self, status: u16, headers: &Lines) -> (Answered, Arrival) {
         self.js.relay(self.inbox.slot(), status, headers.text());
-        (Answered(()), Arrival::read(self.inbox.next().await))
+        let arrival = Arrival::read(self.inbox.next().await);
+        self.observe(|seen| seen.latest_ms = arrival.now_ms);
+        (Answered(()), arrival)
     }
 
     /// Answers with a stream whose bytes [`Self::chunk`] gives. It stays open until [`Self::end`].
@@ -288,8 +316,15 @@ impl Call {
     pub async fn chunk(&self, given: Vec<u8>) -> Chunk {
         self.js.chunk(self.inbox.slot(), Some(given).filter(|given| !given.is_empty()));
         let Brought { text, bytes } = self.inbox.next().await;
-        let (ending, said) = text.split_once('\n').unwrap_or_default();
-        if said == "more" { Chunk::More(bytes) } else { Chunk::End(failure(ending)) }
+        let mut lines = text.split('\n');
+        let (ending, said) = (lines.next().unwrap_or_default(), lines.next());
+        if said == Some("more") {
+            return Chunk::More(bytes);
+        }
+        if let Some(now_ms) = lines.next().and_then(|now| now.parse().ok()) {
+            self.observe(|seen| seen.latest_ms = now_ms);
+        }
+        Chunk::End(failure(ending))
     }
 
     /// Gives up what is still to come of the stream of the last attempt.
@@ -465,6 +500,16 @@ impl Call {
         self.replied().await
     }
 
+    /// Asks the archive of telemetry. May follow an answer.
+    ///
+    /// # Errors
+    /// The archive could not be reached, is too slow, or its reply cannot be read.
+    pub async fn telemetry<R: DeserializeOwned>(&self, message: &Told, bytes: Vec<u8>) -> Result<R, LedgerFailure> {
+        let text = serde_json::to_string(message).map_err(|_| LedgerFailure)?;
+        self.js.telemetry(self.inbox.slot(), &text, bytes, TOLD_WITHIN_MS);
+        self.replied().await.map(|(reply, _)| reply)
+    }
+
     /// Asks the ledger of a tenant. May follow an answer.
     ///
     /// # Errors
@@ -510,6 +555,7 @@ impl Call {
     pub fn now_ms(&self) -> u64 {
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a whole number of ms after 1970")]
         let now = self.js.now() as u64;
+        self.observe(|seen| seen.latest_ms = now);
         now
     }
 

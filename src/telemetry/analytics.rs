@@ -55,6 +55,16 @@ pub fn instant(at_ms: u64) -> String {
     format!("{}T{hours:02}:{minutes:02}:{seconds:02}Z", written(day_of(at_ms)))
 }
 
+/// What the numbers rest on, in words and numbers.
+pub fn assumptions() -> Value {
+    json!({
+        "quantiles_relative_error": 0.01,
+        "clock": "A Worker's clock stands still while it computes: durations are those of waiting, for Cerebras, for storage and for the caller's stream.",
+        "saved_by_cache": "What the same tokens would have cost once more, at the table's prices.",
+        "saved_by_routing": "What the tokens of a call to `auto` would have cost at the dearest model that the key may call, minus what they cost.",
+    })
+}
+
 /// What a series says, by the names of the API. `requests` are those of callers; the sources are of requests that were answered.
 pub fn fields(series: &Series) -> Map<String, Value> {
     let counted = |count| series.counted(count);

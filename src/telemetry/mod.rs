@@ -3,7 +3,9 @@
 pub mod analytics;
 pub mod archive;
 pub mod message;
+pub mod meter;
 pub mod object;
+pub mod observation;
 pub mod prometheus;
 pub mod register;
 pub mod series;
