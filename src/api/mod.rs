@@ -37,6 +37,7 @@ use route::{Resource, Route};
 
 /// Answers a request, whatever it is.
 pub async fn answer(gateway: &Gateway, call: &Call) -> Answered {
+    gateway.begin_trace(call);
     let counted = Counted { gateway, call };
     let answered = match dispatch(gateway, call).await {
         Ok(answered) => answered,
@@ -51,6 +52,7 @@ pub async fn answer(gateway: &Gateway, call: &Call) -> Answered {
     if let (true, Ok(config)) = (gateway.binds.telemetry, gateway.config()) {
         gateway.telemetry.deliver(call, config.telemetry_ms).await;
     }
+    gateway.export_traces(call).await;
     answered
 }
 
@@ -66,6 +68,9 @@ impl Drop for Counted<'_> {
         let endpoint = Route::of(call.head.target().0).resource.map_or(Some("unknown"), |resource| resource.counted_as());
         if let (true, Some(endpoint), true) = (gateway.binds.telemetry, endpoint, call.head.method() != "OPTIONS") {
             gateway.telemetry.note(call.head.now_ms, endpoint, &call.observed());
+        }
+        if let Some(endpoint) = endpoint {
+            gateway.tell_request(call, endpoint);
         }
     }
 }
@@ -162,13 +167,18 @@ fn add_common(gateway: &Gateway, call: &Call, upstream_id: Option<&str>, lines: 
     let given = call.head.header(ReadHeader::RequestId).filter(|id| well_formed_id(id));
     match (given, upstream_id) {
         (Some(id), Some(upstream)) => {
-            lines.add("x-request-id", id);
+            say_id(call, id, lines);
             lines.add("x-upstream-request-id", upstream);
         }
-        (Some(id), None) | (None, Some(id)) => lines.add("x-request-id", id),
-        (None, None) => lines.add("x-request-id", &call.unique_id()),
+        (Some(id), None) | (None, Some(id)) => say_id(call, id, lines),
+        (None, None) => say_id(call, &call.unique_id(), lines),
     }
     cors::add(gateway.config().ok(), &call.head, call.page_may_read(), lines);
+}
+
+fn say_id(call: &Call, id: &str, lines: &mut Lines) {
+    lines.add("x-request-id", id);
+    call.observe(|seen| id.clone_into(&mut seen.request_id));
 }
 
 /// An error of the gateway's own.

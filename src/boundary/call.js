@@ -677,11 +677,30 @@ export class Call {
   log(line) {
     console.error(line);
   }
+
+  print(line) {
+    console.log(line);
+  }
+
+  /** Sends a message to a collector of telemetry: the status of its answer, and the body; "" when there is none. */
+  async export(slot, url, headers, body, withinMs) {
+    this.known = true;
+    let said = "";
+    let bytes = NOTHING;
+    try {
+      const response = await fetch(url, { method: "POST", headers: record(headers), body, redirect: "manual", signal: AbortSignal.timeout(withinMs) });
+      bytes = new Uint8Array(await response.arrayBuffer());
+      said = String(response.status);
+    } catch {
+      // Said: "".
+    }
+    this.resume(slot, said, bytes);
+  }
 }
 
 // What may go on after the answer keeps the isolate at work for the request until it has ended. The next step begins within
 // `resume`, before the one that calls it has ended, so the chain is never let go.
-for (const name of ["relay", "chunk", "write", "end", "keep", "ledger", "store", "telemetry", "linger"]) {
+for (const name of ["relay", "chunk", "write", "end", "keep", "ledger", "store", "telemetry", "export", "linger"]) {
   const step = Call.prototype[name];
   Call.prototype[name] = function (...given) {
     this.step = step.apply(this, given);
