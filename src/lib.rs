@@ -55,7 +55,7 @@ use ledger::message::{Event, Note};
 use ledger::outbox::Outbox;
 use protocol::json::typed;
 use telemetry::meter::{Meter, TELEMETRY};
-use telemetry::tracer::Tracer;
+use telemetry::tracer::{ANALYTICS, Tracer};
 
 /// What all requests of an isolate share.
 #[derive(Clone)]
@@ -97,6 +97,8 @@ pub struct Binds {
     pub store: bool,
     /// Durable Objects: the archive of telemetry.
     pub telemetry: bool,
+    /// Workers Analytics Engine: a data point a request.
+    pub analytics: bool,
 }
 
 impl Gateway {
@@ -113,6 +115,7 @@ impl Gateway {
             wrong_keys: bound(admission::WRONG_KEYS),
             store: bound(batches::STORE) && bound(batches::QUEUE),
             telemetry: bound(TELEMETRY),
+            analytics: bound(ANALYTICS),
         };
         let lease = RefCell::default();
         let gateway = Self(Rc::new(Surroundings {

@@ -3,6 +3,7 @@
 use maya_edge::protocol::usage::Usage;
 use maya_edge::telemetry::draw::Draw;
 use maya_edge::telemetry::observation::{Observation, Source};
+use maya_edge::telemetry::point::Point;
 use maya_edge::telemetry::request_log::line;
 use maya_edge::telemetry::settings::{Tracing, share};
 use maya_edge::telemetry::trace::{Ended, Parent, Trace, Upstream, message};
@@ -193,6 +194,20 @@ fn a_failures_line_says_its_code_and_stands_for_itself_alone() {
     let said: Value = serde_json::from_str(&line(&request, &figures, Some("ab"), 0.0)).unwrap();
     assert_eq!((&said["level"], &said["error"], &said["sample"]), (&"warn".into(), &"invalid_api_key".into(), &1.0.into()));
     assert_eq!((said.get("source"), said.get("attempts"), &said["trace_id"]), (None, None, &"ab".into()));
+}
+
+#[test]
+fn a_data_point_has_its_columns_in_an_order_that_stays_and_says_what_is_unknown() {
+    let mut observed =
+        Observation { tenant: "é".repeat(60), answered_status: 200, request_id: "r-1".to_owned(), ..Observation::default() };
+    observed.attempt(1_500, 450, false);
+    observed.answered(Some("gpt-oss-120b"), Source::Cloud);
+    observed.used(Usage { prompt_tokens: 12, completion_tokens: 34 }, None);
+    let (request, figures) = observed.told("POST", ("chat", "/v1/chat/completions"), 1_000);
+    let point = Point::of(&request, &figures);
+    assert_eq!(point.index, "é".repeat(48));
+    assert_eq!(point.blobs, "chat\ngpt-oss-120b\ncloud\n\n\nPOST\nr-1");
+    assert_eq!(point.doubles, [200.0, 500.0, -1.0, 450.0, 1.0, 12.0, 34.0, -1.0, 0.0]);
 }
 
 proptest! {

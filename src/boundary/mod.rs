@@ -27,6 +27,7 @@ use crate::protocol::headers::{Lines, PASSING_DOWN, READ_DOWN};
 use crate::protocol::json::typed;
 use crate::telemetry::message::Message as Told;
 use crate::telemetry::observation::Observation;
+use crate::telemetry::point::Point;
 use crate::telemetry::trace::Ended;
 
 #[wasm_bindgen]
@@ -129,6 +130,8 @@ extern "C" {
     fn log(this: &JsCall, line: &str);
     #[wasm_bindgen(method)]
     fn print(this: &JsCall, line: &str);
+    #[wasm_bindgen(method)]
+    fn point(this: &JsCall, index: &str, blobs: &str, doubles: &[f64]);
     #[wasm_bindgen(method)]
     fn export(this: &JsCall, slot: u32, url: &str, headers: &str, body: &str, within_ms: u32);
 }
@@ -618,6 +621,11 @@ impl Call {
     /// One line for the operator's log.
     pub fn print(&self, line: &str) {
         self.js.print(line);
+    }
+
+    /// Writes a data point of Workers Analytics Engine, which is bound.
+    pub fn point(&self, point: &Point) {
+        self.js.point(&point.index, &point.blobs, &point.doubles);
     }
 
     /// Sends a message in JSON to a collector of telemetry: the status of its answer and what that says; none when there is no answer. May

@@ -7,6 +7,7 @@ pub mod message;
 pub mod meter;
 pub mod object;
 pub mod observation;
+pub mod point;
 pub mod prometheus;
 pub mod register;
 pub mod request_log;

@@ -1,4 +1,4 @@
-//! Lines in the log and spans for a collector: what becomes of a request once it has ended.
+//! Lines in the log, data points, and spans for a collector: what becomes of a request once it has ended.
 //!
 //! Spans are gathered in memory. A request that finds some stays for a moment after its answer and sends all that there are by then; the others
 //! add to them and are gone.
@@ -6,6 +6,7 @@
 use std::cell::{Cell, RefCell};
 
 use super::draw::Draw;
+use super::point::Point;
 use super::request_log;
 use super::settings::Tracing;
 use super::trace::{Parent, Trace, Upstream, message};
@@ -13,6 +14,8 @@ use crate::Gateway;
 use crate::boundary::{Call, ReadHeader};
 use crate::protocol::json::typed;
 
+/// The name of the binding of Workers Analytics Engine.
+pub const ANALYTICS: &str = "ANALYTICS";
 /// The most spans of a message.
 const BATCH: u64 = 512;
 /// The most spans that wait: beyond, they are counted as lost.
@@ -66,7 +69,7 @@ impl Gateway {
             failed = seen.error.is_some();
         });
         let logged = failed || self.tracer.draw.takes(config.log_sample, || call.unique_id());
-        if !logged && trace.is_none() {
+        if !logged && trace.is_none() && !self.binds.analytics {
             return;
         }
         let observed = call.observed();
@@ -75,6 +78,9 @@ impl Gateway {
         if logged {
             let trace_id = trace.as_ref().map(|trace| trace.id());
             call.print(&request_log::line(&request, &figures, trace_id.as_deref(), config.log_sample));
+        }
+        if self.binds.analytics {
+            call.point(&Point::of(&request, &figures));
         }
         if let Some(trace) = trace {
             let (written, count) = trace.spans(&request, &Upstream::of(&config.base_url));

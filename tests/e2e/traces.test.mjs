@@ -110,7 +110,7 @@ describe("a trace", () => {
   test("of a refused call names the error", async () => {
     await (await post(edge, chat("Hello"), { authorization: "Bearer wrong", "x-request-id": "refused" })).text();
     const span = await eventually(() => collector.spans().find((span) => attribute(span, "maya.request_id") === "refused"), "its span");
-    assert.equal(attribute(span, "error.type"), "invalid_api_key");
+    assert.equal(attribute(span, "error.type"), "wrong_api_key");
     assert.equal(attribute(span, "http.response.status_code"), "401");
     assert.equal(span.status, undefined, "a fault of the caller's is none of the server's");
   });
@@ -177,6 +177,39 @@ print(spans)`;
     const taken = collector.messages.filter(({ status }) => status === 200).map(({ text }) => text);
     const read = execFileSync(python, ["-c", program], { input: JSON.stringify(taken), encoding: "utf8" });
     assert.equal(Number(read), collector.spans().length);
+  });
+});
+
+describe("Workers Analytics Engine", () => {
+  // The local runtime takes data points and drops them, so what is written is seen here.
+  const binding = `
+{
+  const { Instance } = WebAssembly;
+  const ANALYTICS = { writeDataPoint: (point) => console.log("point " + JSON.stringify(point)) };
+  WebAssembly.Instance = function (module, imports) {
+    const { exports } = new Instance(module, imports);
+    return { exports: { ...exports, fetch(call) { call.env = { ...call.env, ANALYTICS }; return exports.fetch(call); } } };
+  };
+}
+`;
+
+  test("gets a point for each request when it is bound, without any text", async () => {
+    const edge = await startEdge({ vars: { CEREBRAS_BASE_URL: standIn.url }, prelude: binding });
+    try {
+      const { usage } = await (await post(edge, chat(`Say ${SECRET}`), { "x-request-id": "pointed" })).json();
+      await (await post(edge, "{", { "x-request-id": "wrong" })).text();
+      const points = () => edge.logs.filter((line) => line.includes("point {")).map((line) => JSON.parse(line.slice(line.indexOf("{"))));
+      await eventually(() => points().length === 2, "two points");
+      const [pointed, wrong] = points();
+      assert.deepEqual(pointed.indexes, ["acme"]);
+      assert.deepEqual(pointed.blobs, ["chat", "gpt-oss-120b", "cloud", "", "", "POST", "pointed"]);
+      assert.equal(pointed.doubles.length, 9);
+      assert.deepEqual(pointed.doubles.slice(5, 7), [usage.prompt_tokens, usage.completion_tokens]);
+      assert.deepEqual([wrong.doubles[0], wrong.doubles[3]], [400, -1]);
+      assert.ok(!edge.logs.some((line) => line.includes(SECRET)));
+    } finally {
+      await edge.stop();
+    }
   });
 });
 
