@@ -1,6 +1,6 @@
 // A line chart and its table. The table is not a lesser copy: it is how the same figures are read without seeing them.
 import uPlot from "/vendor/uplot/uPlot.esm.js";
-import { element, table } from "/shared/page.js";
+import { element, swap, table } from "/shared/page.js";
 
 const HEIGHT = 210;
 const charts = new Map();
@@ -28,7 +28,7 @@ export function chart(home, title, times, series) {
   const heads = ["Time", ...series.map(({ name }) => name)];
   const details = element("details", {}, element("summary", { text: "As a table" }), table(title, heads, rows, series.map((_, place) => place + 1)));
   details.open = open;
-  home.replaceChildren(plot, details);
+  swap(home, plot, details);
   if (times.length === 0) {
     plot.replaceWith(element("p", { class: "hint", text: "Nothing in this range." }));
     return;

@@ -1,5 +1,5 @@
 // The dashboard: every part asks for itself, and says by itself what it could not get.
-import { ask, at, count, dollars, element, inWords, milliseconds, say, session, share, signIn, table } from "/shared/page.js";
+import { ask, at, count, dollars, element, inWords, milliseconds, say, session, share, signIn, swap, table } from "/shared/page.js";
 import { chart } from "./charts.js";
 import { against, counts, laidOut, measures } from "./series.js";
 
@@ -24,19 +24,13 @@ const moment = (ms) => new Date(ms).toLocaleString("en-GB");
 const note = (text) => element("p", { class: "hint", text });
 
 async function check(key) {
-  try {
-    ({ data: tenants } = await ask("/admin/tenants", { key }));
-    administers = true;
-  } catch (error) {
-    if (error.status !== 401 && error.status !== 403 && error.status !== 404) throw error;
-    // Not the secret of administration: then it has to be a tenant's key.
-    await ask("/v1/usage", { key });
-    administers = false;
-    tenants = [];
-  }
+  // This answers both, and tells which: a wrong secret would count as one, and be in the audit.
+  const { tenant: own } = await ask("/v1/analytics", { key });
+  administers = own === null;
+  tenants = administers ? (await ask("/admin/tenants", { key })).data : [];
   at("tenant").replaceChildren(element("option", { value: "", text: "All tenants" }), ...tenants.map((one) => element("option", { value: one.tenant, text: one.tenant })));
   at("tenant-choice").hidden = !administers;
-  return administers ? "Signed in as administrator." : "Signed in with a tenant's key: these are its own figures.";
+  return administers ? "Signed in as administrator." : `Signed in with a key of ${own}: these are its own figures.`;
 }
 
 // Parts
@@ -67,8 +61,26 @@ async function overview(range) {
   chart(at("latency"), "Latency", times, lines(measures, milliseconds, ["p50", (row) => row.latency_ms.p50], ["p95", (row) => row.latency_ms.p95], ["p99", (row) => row.latency_ms.p99]));
   chart(at("failures"), `Errors, by ${told.interval}`, times, lines(counts, count, ["Errors", (row) => row.errors]));
   chart(at("money"), `Spent and saved, by ${told.interval}`, times, lines(counts, dollars, ["Spent", (row) => row.cost_micro_dollars], ["Saved by the cache", (row) => row.saved_micro_dollars.cache], ["Saved by routing", (row) => row.saved_micro_dollars.routing]));
+  swap(at("content"), ...content(told.totals));
   const types = Object.entries(told.totals.errors_by_type).sort(([, one], [, other]) => other - one);
-  at("errors").replaceChildren(types.length === 0 ? note("No errors in this range.") : table("Errors by type", ["Type", "Errors", "Of all requests"], types.map(([type, number]) => [type, count(number), share(number, told.totals.requests)]), [1, 2]));
+  swap(at("errors"), types.length === 0 ? note("No errors in this range.") : table("Errors by type", ["Type", "Errors", "Of all requests"], types.map(([type, number]) => [type, count(number), share(number, told.totals.requests)]), [1, 2]));
+}
+
+/** Posts and what became of them. A figure of which nothing is known is told as unknown. */
+function content({ quality, business }) {
+  if (quality.posts === 0) return [note("No posts in this range.")];
+  const rows = [
+    ["Posts", count(quality.posts)],
+    ["Within their platform's rules", share(quality.valid, quality.posts)],
+    ["Made by rule, because no model could", share(quality.degraded, quality.posts)],
+    ["Score, mean", count(quality.score.mean)],
+    ["Gain by humanizing, mean", count(quality.humanizing_gain.mean)],
+    ["Ratings", quality.ratings.count > 0 ? `${count(quality.ratings.mean)} on average of ${count(quality.ratings.count)}` : "none"],
+    ["Cost of a post", dollars(business.cost_per_piece_micro_dollars)],
+    ["Time to publish, p50", milliseconds(business.time_to_publish_ms.p50)],
+    ...Object.entries(business.engagement ?? {}).map(([name, value]) => [`Engagement: ${name}`, count(value)]),
+  ];
+  return [table("Posts in this range", ["Figure", "Value"], rows, [1])];
 }
 
 async function budgets() {
@@ -173,10 +185,11 @@ let timer;
 
 async function part(id, work) {
   try {
-    at(id).replaceChildren(...(await work));
+    swap(at(id), ...(await work));
     return true;
   } catch (error) {
-    at(id).replaceChildren(element("p", { role: "alert", text: inWords(error) }));
+    // The same words are not said again with every renewal.
+    if (at(id).textContent !== inWords(error)) at(id).replaceChildren(element("p", { role: "alert", text: inWords(error) }));
     return false;
   }
 }

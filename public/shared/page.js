@@ -22,6 +22,17 @@ export function element(tag, { text, ...attributes } = {}, ...children) {
 /** A text in whose places between backticks stands code. */
 export const prose = (text) => text.split("`").map((part, place) => (place % 2 === 1 ? element("code", { text: part }) : part));
 
+const FOCUSABLE = "a, button, input, select, summary, [tabindex]";
+
+/** Puts other children into an element that is renewed while people read it: who was somewhere in it stays there, by keyboard and by scroll. */
+export function swap(home, ...children) {
+  const place = [...home.querySelectorAll(FOCUSABLE)].indexOf(document.activeElement);
+  const scrolls = [...home.querySelectorAll(".scroll")].map(({ scrollLeft, scrollTop }) => [scrollLeft, scrollTop]);
+  home.replaceChildren(...children);
+  for (const [at, made] of home.querySelectorAll(".scroll").entries()) [made.scrollLeft, made.scrollTop] = scrolls[at] ?? [0, 0];
+  if (place >= 0) home.querySelectorAll(FOCUSABLE)[place]?.focus({ preventScroll: true });
+}
+
 /** A table with a caption; cells are texts or elements, and `numbers` the columns that hold amounts. */
 export function table(caption, heads, rows, numbers = []) {
   const kind = (place) => (numbers.includes(place) ? "number" : undefined);

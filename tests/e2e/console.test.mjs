@@ -198,10 +198,29 @@ describe("the console", { skip }, () => {
       await page.close();
     });
 
+    test("shows experiments with their arms", async (context) => {
+      const definition = { arms: [{ name: "usual", model: "quality" }, { name: "short", model: "fast" }], goal: "thumbs_up" };
+      const response = await fetch(`${edge.url}/v1/experiments/length`, {
+        method: "PUT",
+        headers: { authorization: `Bearer ${KEY}`, "content-type": "application/json" },
+        body: JSON.stringify(definition),
+      });
+      if (response.status === 404) return context.skip("this Worker has no experiments");
+      assert.ok(response.ok, await response.text());
+      const { page } = await open("/dashboard/");
+      await signIn(page, KEY);
+      await comes(page.locator("#experiments"), "running");
+      const arms = await page.locator("#experiments tbody tr").evaluateAll((all) => all.map((row) => [row.cells[0].textContent, row.cells[1].textContent]));
+      assert.deepEqual(arms, [["usual", "50 %"], ["short", "50 %"]]);
+      await comes(page.locator("#experiments tbody"), "control");
+      await accessible(page, "dashboard experiments");
+      await page.close();
+    });
+
     test("shows a tenant's key its own figures alone", async () => {
       const { page } = await open("/dashboard/", { width: 360, scheme: "dark" });
       await signIn(page, KEY);
-      await comes(page.locator("#who"), "tenant's key");
+      await comes(page.locator("#who"), "a key of acme");
       assert.ok(!(await page.locator("#tenant-choice").isVisible()));
       await comes(page.locator("#budgets"), "Booked so far");
       await comes(page.locator("#fresh"), "As of");
@@ -211,11 +230,37 @@ describe("the console", { skip }, () => {
 
     test("says which part could not be had, and shows the others", async () => {
       const { page } = await open("/dashboard/");
-      await page.route("**/v1/analytics*", (route) => route.fulfill({ status: 503, json: { message: "What was counted cannot be reached.", code: "telemetry_unreachable" } }));
       await signIn(page, ADMIN_SECRET);
+      await comes(page.locator("#fresh"), "As of");
+      await page.route("**/v1/analytics*", (route) => route.fulfill({ status: 503, json: { message: "What was counted cannot be reached.", code: "telemetry_unreachable" } }));
+      await page.click("#refresh");
       await comes(page.locator("#overview-error"), "telemetry_unreachable");
       await comes(page.locator("#budgets"), "acme");
       await comes(page.locator("#fresh"), "2 of 5 parts could not be had");
+      await page.close();
+    });
+
+    test("leaves who uses the keyboard where they are when it renews itself", async () => {
+      const { page } = await open("/dashboard/");
+      await signIn(page, ADMIN_SECRET);
+      await comes(page.locator("#fresh"), "As of");
+      await page.focus("#latency summary");
+      await page.keyboard.press("Enter");
+      const before = await page.locator("#latency canvas").elementHandle();
+      await page.evaluate(() => document.getElementById("refresh").click());
+      await before.evaluate((canvas) => new Promise((resolve) => new MutationObserver(() => canvas.isConnected || resolve()).observe(document.body, { childList: true, subtree: true })));
+      assert.equal(await page.evaluate(() => document.activeElement.closest("section").querySelector("h2").textContent), "Latency");
+      assert.ok(await page.locator("#latency details").evaluate((details) => details.open));
+      await page.close();
+    });
+
+    test("counts a key that signs in as no wrong secret", async () => {
+      const audit = async () => (await (await fetch(`${edge.url}/v1/audit?tenant=_gateway`, { headers: { authorization: `Bearer ${ADMIN_SECRET}` } })).json()).data?.length ?? 0;
+      const before = await audit();
+      const { page } = await open("/dashboard/");
+      await signIn(page, KEY);
+      await comes(page.locator("#fresh"), "As of");
+      assert.equal(await audit(), before);
       await page.close();
     });
 
