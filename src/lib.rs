@@ -60,6 +60,8 @@ use learning::score_model::Model;
 use ledger::message::{Event, Note};
 use ledger::outbox::Outbox;
 use protocol::json::typed;
+use telemetry::meter::{Meter, TELEMETRY};
+use telemetry::tracer::{ANALYTICS, Tracer};
 
 /// What all requests of an isolate share.
 #[derive(Clone)]
@@ -80,6 +82,10 @@ pub struct Surroundings {
     pub outbox: Outbox,
     /// How the models are.
     pub health: Health,
+    /// What was counted of requests.
+    pub telemetry: Meter,
+    /// Lines and spans of requests.
+    pub tracer: Tracer,
     /// Names reservations: no other isolate has the first half, and the second counts.
     lease: RefCell<(String, u64)>,
 }
@@ -97,6 +103,10 @@ pub struct Binds {
     pub wrong_keys: bool,
     /// Durable Objects and the queue: files and batches.
     pub store: bool,
+    /// Durable Objects: the archive of telemetry.
+    pub telemetry: bool,
+    /// Workers Analytics Engine: a data point a request.
+    pub analytics: bool,
 }
 
 impl Gateway {
@@ -112,6 +122,8 @@ impl Gateway {
             ledger: bound(ledger::LEDGER),
             wrong_keys: bound(admission::WRONG_KEYS),
             store: bound(batches::STORE) && bound(batches::QUEUE),
+            telemetry: bound(TELEMETRY),
+            analytics: bound(ANALYTICS),
         };
         let lease = RefCell::default();
         let gateway = Self(Rc::new(Surroundings {
@@ -122,6 +134,8 @@ impl Gateway {
             score_models: RefCell::new(Memory::lasting(REMEMBERED_MS)),
             outbox: Outbox::default(),
             health: Health::default(),
+            telemetry: Meter::default(),
+            tracer: Tracer::default(),
             lease,
         }));
         // The ledger tells whether it is another than the last that it has heard of.

@@ -16,6 +16,8 @@ use crate::ledger::price;
 use crate::protocol::headers::{Lines, well_formed_id};
 use crate::protocol::request::CompletionRequest;
 use crate::protocol::usage::Usage;
+use crate::telemetry::observation::Source;
+use crate::telemetry::register::OTHER;
 
 /// How much longer than its deadline a call may hold what it has reserved, in ms.
 const LEASE_MARGIN_MS: u64 = 30_000;
@@ -192,6 +194,7 @@ impl<'a> Account<'a> {
 
     /// Notes a call that came to nothing.
     pub fn release(&self, model: &str, status: u16) {
+        self.call.observe(|seen| self.table_name(model).unwrap_or(OTHER).clone_into(&mut seen.model));
         if !self.gateway.binds.ledger {
             return;
         }
@@ -202,24 +205,50 @@ impl<'a> Account<'a> {
     /// Notes an answer from the cache. The answer to an idempotent call is told before it is given, for the same call may follow it at
     /// once.
     pub async fn hit(&mut self, outcome: Outcome<'_>) {
+        let saved = self.cost(&outcome).unwrap_or_default();
+        self.call.observe(|seen| {
+            seen.answered(self.table_name(outcome.model), Source::Cache);
+            seen.saved_by_cache = saved;
+        });
         self.conclude(outcome, Note::Hit).await;
     }
 
     /// Notes an answer from Cerebras, as [`Self::hit`] does.
     pub async fn settle(&mut self, outcome: Outcome<'_>) {
+        self.observe(&outcome);
         self.conclude(outcome, Note::Settled).await;
     }
 
     /// Notes an answer of the gateway's own models, which costs nothing.
     pub fn note_edge(&self, outcome: &Outcome<'_>) {
+        self.call.observe(|seen| seen.answered(Some(outcome.model), Source::Edge));
         let called = Called { cost: Some(MicroDollars::default()), ..self.called(outcome) };
         self.gateway.note(self.caller.tenant_name(), self.caller.region(), Note::Settled(called), Vec::new());
     }
 
     /// Notes an answer that broke off: what it used is used, but the same call may be made again.
     pub fn settle_broken(&self, outcome: Outcome<'_>) {
+        self.observe(&outcome);
         let called = self.called(&outcome);
         self.gateway.note(self.caller.tenant_name(), self.caller.region(), Note::Settled(called), Vec::new());
+    }
+
+    /// The name of a model in the operator's table; none for one that is not in it.
+    fn table_name<'m>(&self, model: &'m str) -> Option<&'m str> {
+        self.config.models.resolve(model).row.is_some().then_some(model)
+    }
+
+    fn cost(&self, outcome: &Outcome<'_>) -> Option<MicroDollars> {
+        price::cost(self.config.models.resolve(outcome.model).row, outcome.usage.unwrap_or(outcome.estimate))
+    }
+
+    /// Notes a call of a model for telemetry.
+    fn observe(&self, outcome: &Outcome<'_>) {
+        let cost = self.cost(outcome);
+        self.call.observe(|seen| {
+            seen.answered(self.table_name(outcome.model), Source::Cloud);
+            seen.used(outcome.usage.unwrap_or(outcome.estimate), cost);
+        });
     }
 
     async fn conclude(&mut self, outcome: Outcome<'_>, note: fn(Called) -> Note) {
@@ -262,7 +291,7 @@ impl<'a> Account<'a> {
             status: outcome.status,
             usage,
             estimated: outcome.usage.is_none(),
-            cost: price::cost(self.config.models.resolve(outcome.model).row, usage),
+            cost: self.cost(outcome),
             request_id: self
                 .call
                 .head

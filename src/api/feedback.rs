@@ -10,10 +10,12 @@ use crate::Gateway;
 use crate::admission::record::Scope;
 use crate::boundary::{Answered, Call};
 use crate::error::Error;
-use crate::learning::feedback::Feedback;
+use crate::learning::feedback::{Feedback, Gained};
 use crate::learning::score_model::Post;
 use crate::ledger::feedback::What;
 use crate::ledger::message::Message;
+use crate::protocol::json::typed;
+use crate::telemetry::register::Labels;
 
 /// The largest body, in bytes: two texts of a post, and an instruction.
 const LARGEST_BODY: u32 = 128 * 1024;
@@ -47,6 +49,7 @@ pub async fn answer(gateway: &Gateway, call: &Call, query: Option<&str>, tenant:
     match text("error") {
         None => {
             let mut shown = reply.get("answer").cloned().unwrap_or_default();
+            count(gateway, call, &ledger.tenant, &reply);
             if let Some(shown) = shown.as_object_mut() {
                 shown.insert("object".to_owned(), json!("feedback"));
             }
@@ -108,4 +111,22 @@ pub async fn said(ledger: &Ledger<'_>, brand: &str) -> Result<Vec<(Option<Post>,
     }
     let rows: Vec<Row> = ledger.ask(&Message::Said { brand: Some(brand.to_owned()), limit: MOST_EXAMPLES }).await?;
     Ok(rows.into_iter().map(|row| (row.answer.post, row.said)).collect())
+}
+
+/// Counts what a word adds: ratings, publications and engagement, by the answer's model, platform and arm.
+fn count(gateway: &Gateway, call: &Call, tenant: &str, reply: &Value) {
+    let said = |name: &str| reply.get(name).map(Value::to_string).unwrap_or_default();
+    let Ok(gained) = typed::read::<Gained>(&said("gained")) else { return };
+    let of = reply.get("answer").and_then(|answer| answer.get("answer")).map(Value::to_string).unwrap_or_default();
+    let what: What = typed::read(&of).unwrap_or_default();
+    let variant = if what.experiment.is_empty() { String::new() } else { format!("{}:{}", what.experiment, what.arm) };
+    let labels = Labels {
+        tenant: tenant.to_owned(),
+        endpoint: "feedback".to_owned(),
+        model: what.model,
+        platform: what.post.map(|post| post.platform).unwrap_or_default(),
+        variant,
+        source: String::new(),
+    };
+    gateway.telemetry.add(call.head.now_ms, &labels, |series| gained.count(series));
 }

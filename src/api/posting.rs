@@ -26,12 +26,13 @@ use crate::content::order::{Order, Task};
 use crate::content::platform::{Platform, Rules};
 use crate::content::prompt::Work;
 use crate::content::score::Score;
-use crate::content::{score, wording};
+use crate::content::{fit, score, wording};
 use crate::error::{self, Error};
 use crate::learning::score_model::{Model, Post};
 use crate::ledger::feedback::What;
 use crate::ledger::message::Given;
 use crate::protocol::usage::Usage;
+use crate::telemetry::observation::Piece;
 use crate::understanding::{Mode, rounded};
 
 /// What questions to models have used.
@@ -345,6 +346,9 @@ impl<'a> Desk<'a> {
             _ => (enforced(brand, &source), wording::measure(&enforced(brand, &source))),
         };
         let text = if text.trim().is_empty() { "…".to_owned() } else { text };
+        let gain = rounded(before.score - after.score);
+        let piece = Piece { degraded: fault.is_some(), valid: true, humanizing_gain: Some(gain), ..Piece::default() };
+        self.door.asker.call.observe(|seen| seen.pieces.push(piece));
         let told = json!({
             "text": text,
             "changed": text != source,
@@ -449,6 +453,14 @@ impl<'a> Desk<'a> {
         let (score, _) = scored.by(rules.platform, self.model.as_deref());
         let shown = self.order.steps.score.then(|| rounded(score));
         let id = self.remember(rules.platform, &scored, shown);
+        let piece = Piece {
+            platform: rules.platform.name().to_owned(),
+            degraded: fault.is_some(),
+            valid: fit::faults(rules, text).is_empty(),
+            score: shown,
+            ..Piece::default()
+        };
+        self.door.asker.call.observe(|seen| seen.pieces.push(piece));
         let mut post = json!({
             "id": id,
             "platform": rules.platform.name(),

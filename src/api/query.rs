@@ -4,7 +4,10 @@
 use crate::admission::calendar;
 use crate::admission::change::check_tenant;
 use crate::error::Error;
+use crate::ledger::calendar::begins_ms;
 use crate::ledger::message::{AuditQuery, UsageQuery};
+use crate::telemetry::message::{Interval, Query as Analytics};
+use crate::telemetry::register::NAMES;
 
 /// The most entries of the audit in one answer in JSON.
 pub const PAGE: u32 = 1000;
@@ -97,6 +100,13 @@ impl Query {
         Some(limit).filter(|limit| (1..=most).contains(limit)).ok_or_else(told)
     }
 
+    /// A time, or the beginning of a day, in ms since 1970.
+    fn instant(&self, name: &str) -> Result<Option<u64>, Error> {
+        let read = |text: &str| crate::ledger::calendar::read(text).map(begins_ms).or_else(|| calendar::instant(text));
+        let told = || wrong(name, "must be a time such as 2026-12-31T23:59:59Z, or a day such as 2026-12-31");
+        self.get(name).map(|text| read(text).ok_or_else(told)).transpose()
+    }
+
     fn date(&self, name: &str) -> Result<Option<(u64, String)>, Error> {
         let read = |text: &str| calendar::day(text).map(|day| (day, text.to_owned()));
         self.get(name).map(|text| read(text).ok_or_else(|| wrong(name, "must be a day such as 2026-12-31"))).transpose()
@@ -178,4 +188,50 @@ pub fn audit(query: &Query, accept: Option<&str>) -> Result<(AuditQuery, Format)
     let after = query.number("after")?.unwrap_or_default();
     let (what, who, user) = (query.owned("what"), query.owned("who"), query.owned("user"));
     Ok((AuditQuery { after, limit, what, who, user, from_ms, to_ms }, format))
+}
+
+/// The parameters of `/v1/analytics`.
+pub const OF_ANALYTICS: [&str; 5] = ["tenant", "from", "to", "interval", "group_by"];
+
+/// The most intervals in one answer.
+const MOST_INTERVALS: u64 = 1_500;
+
+/// Which counts are asked for; all labels, and the last hour, unless the query says otherwise.
+///
+/// # Errors
+/// 400 naming the parameter that cannot be so.
+pub fn analytics(query: &Query, now_ms: u64) -> Result<Analytics, Error> {
+    let to_ms = query.instant("to")?.unwrap_or_else(|| now_ms.saturating_add(1));
+    let given = match query.get("interval") {
+        Some(name) => Some(Interval::named(name).ok_or_else(|| wrong("interval", "must be minute, hour or day"))?),
+        None => None,
+    };
+    let usual_ms = match given.unwrap_or_default() {
+        Interval::Minute => Interval::Hour.ms(),
+        Interval::Hour => Interval::Day.ms(),
+        Interval::Day => Interval::Day.ms().saturating_mul(30),
+    };
+    let from_ms = query.instant("from")?.unwrap_or_else(|| to_ms.saturating_sub(usual_ms));
+    if from_ms >= to_ms {
+        return Err(wrong("from", "must be before `to`"));
+    }
+    // The shortest that is still kept and makes a list that one can look at.
+    let long_ms = to_ms.saturating_sub(from_ms);
+    let fits = |interval: &Interval| {
+        long_ms <= interval.ms().saturating_mul(500) && now_ms.saturating_sub(from_ms) <= interval.kept_ms().saturating_sub(interval.ms())
+    };
+    let interval = given.unwrap_or_else(|| [Interval::Minute, Interval::Hour].into_iter().find(fits).unwrap_or(Interval::Day));
+    if long_ms.div_euclid(interval.ms()) > MOST_INTERVALS {
+        let message = format!("is more than {MOST_INTERVALS} intervals before `to`: choose a longer `interval`, or ask for less time");
+        return Err(wrong("from", &message));
+    }
+    let mut group_by: Vec<String> = Vec::new();
+    for name in query.get("group_by").into_iter().flat_map(|names| names.split(',')) {
+        if !NAMES.contains(&name) || group_by.iter().any(|known| known == name) {
+            let message = format!("must name some of {}, each once, with commas between them", NAMES.join(", "));
+            return Err(wrong("group_by", &message));
+        }
+        group_by.push(name.to_owned());
+    }
+    Ok(Analytics { from_ms: interval.begin(from_ms), to_ms, interval, group_by, tenant: None })
 }

@@ -28,6 +28,10 @@ pub enum Resource {
     ModelHealth,
     /// What was used.
     Usage,
+    /// How requests went, over time.
+    Analytics,
+    /// The same in all, for Prometheus.
+    Metrics,
     /// What the audit has; or, when `verify`, whether it is whole.
     Audit {
         /// Whether its chain is to be checked.
@@ -150,6 +154,43 @@ pub struct Route<'p> {
 }
 
 impl Resource {
+    /// What its requests are counted as; none for what is asked by machines that watch.
+    pub fn counted_as(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::Warming | Self::Health | Self::ModelHealth | Self::Analytics | Self::Metrics => return None,
+            Self::Completions(Endpoint::Chat) => "chat",
+            Self::Completions(Endpoint::Text) => "completions",
+            Self::Embeddings => "embeddings",
+            Self::Posts(Task::Posts) => "posts",
+            Self::Posts(Task::Adapt) => "posts/adapt",
+            Self::Posts(Task::Humanize) => "posts/humanize",
+            Self::Posts(Task::Score) => "posts/score",
+            Self::Posts(Task::Preview) => "posts/preview",
+            Self::Posts(Task::Optimize) => "posts/optimize",
+            Self::Posts(Task::Audio) => "posts/audio",
+            Self::Posts(Task::Personalize) => "posts/personalize",
+            Self::Posts(Task::Video) => "posts/video",
+            Self::Campaigns(_) | Self::Strategy => "campaigns",
+            Self::Feedback | Self::Learned => "feedback",
+            Self::Intents | Self::Intent(_) | Self::Understanding(Subject::Intents) => "intents",
+            Self::Understanding(Subject::Sentiments) => "sentiments",
+            Self::Understanding(Subject::Languages) => "languages",
+            Self::Understanding(Subject::Pii) => "pii",
+            Self::Understanding(Subject::Measures) => "measures",
+            Self::Understanding(Subject::Moderations) => "moderations",
+            Self::Models(_) => "models",
+            Self::Routing => "route",
+            Self::Tokens => "tokens",
+            Self::Files(_) => "files",
+            Self::Batches(_) => "batches",
+            Self::Brands | Self::Brand(_) | Self::Dataset(_) => "brands",
+            Self::Usage | Self::Audit { .. } => "usage",
+            Self::User { .. } => "users",
+            Self::Keys(_) | Self::Tenants(_) => "admin",
+            Self::Proofs => "proofs",
+        })
+    }
+
     /// The methods that it knows, as the `Allow` header lists them.
     pub fn methods(&self) -> &'static str {
         match self {
@@ -185,6 +226,7 @@ impl<'p> Route<'p> {
         // What is not for callers with a base URL has one address.
         let only = match path.strip_suffix('/').unwrap_or(path) {
             "/.well-known/jwks.json" => Some(Resource::Proofs),
+            "/metrics" => Some(Resource::Metrics),
             path => path.strip_prefix("/admin/").and_then(administration),
         };
         if only.is_some() {
@@ -205,6 +247,7 @@ impl<'p> Route<'p> {
             "/tcp_warming" => Some(Resource::Warming),
             "/healthz" => Some(Resource::Health),
             "/usage" => Some(Resource::Usage),
+            "/analytics" => Some(Resource::Analytics),
             "/audit" => Some(Resource::Audit { verify: false }),
             "/audit/verify" => Some(Resource::Audit { verify: true }),
             "/intents" => Some(Resource::Intents),

@@ -146,7 +146,8 @@ impl<S: Storage> Books<S> {
             }
             self.learn(&what, &before, &after)?;
         }
-        Ok(json!({"ok": true, "new": new, "answer": told(id, row.number(0), self.now_ms, &what, &after)}))
+        let gained = after.gained(&before, row.number(0), self.now_ms);
+        Ok(json!({"ok": true, "new": new, "gained": gained, "answer": told(id, row.number(0), self.now_ms, &what, &after)}))
     }
 
     fn learn(&mut self, what: &What, before: &Feedback, after: &Feedback) -> Result<(), Failure> {
