@@ -17,6 +17,7 @@
 //! * [`understanding`]: what a text is, by the Worker or by a model in the cloud
 //! * [`batches`]: many calls in one file, made in the background
 //! * [`content`]: posts for social media
+//! * [`learning`]: what follows from how answers did
 //! * [`telemetry`]: what the gateway tells of itself
 //! * [`config`] and [`error`]: what an operator sets, and what a caller gets when something is wrong
 //!
@@ -32,6 +33,7 @@ pub mod config;
 pub mod content;
 pub mod edge;
 pub mod error;
+pub mod learning;
 pub mod ledger;
 pub mod protocol;
 pub mod telemetry;

@@ -1,0 +1,3 @@
+//! What the gateway learns from what its answers lead to.
+
+pub mod experiment;
