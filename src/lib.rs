@@ -70,6 +70,8 @@ pub struct Surroundings {
     pub known: Acquaintances,
     /// The tenants' own intents.
     pub own_intents: understanding::own::Remembered,
+    /// The tenants' experiments.
+    pub experiments: learning::experiment::known::Remembered,
     /// What no ledger has heard yet.
     pub outbox: Outbox,
     /// How the models are.
@@ -113,6 +115,7 @@ impl Gateway {
             binds,
             known: Acquaintances::default(),
             own_intents: Default::default(),
+            experiments: Default::default(),
             outbox: Outbox::default(),
             health: Health::default(),
             lease,
@@ -204,7 +207,7 @@ pub fn work(call: JsCall, message: String) {
         if done.is_err() {
             call.log_failure("batch", "work on a part");
         }
-        gateway.outbox.deliver(&call).await;
+        api::tell_ledgers(&gateway, &call).await;
         let _: boundary::Answered = call.respond(if done.is_ok() { 204 } else { 500 }, &Default::default(), None);
     });
 }

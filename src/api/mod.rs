@@ -7,12 +7,14 @@ pub mod brands;
 pub mod completions;
 mod documents;
 pub mod embeddings;
+pub mod experiments;
 pub mod files;
 mod guarding;
 pub mod health;
 pub mod intents;
 pub mod keys;
 pub mod models;
+mod participation;
 mod posting;
 pub mod posts;
 pub mod proofs;
@@ -39,9 +41,19 @@ pub async fn answer(gateway: &Gateway, call: &Call) -> Answered {
         Ok(answered) => answered,
         Err(error) => refuse(gateway, call, &error),
     };
-    gateway.outbox.deliver(call).await;
+    tell_ledgers(gateway, call).await;
     gateway.exchange_health(call).await;
     answered
+}
+
+/// Tells ledgers what there is to tell, and makes copies anew where something follows from that.
+pub async fn tell_ledgers(gateway: &Gateway, call: &Call) {
+    for (tenant, region) in gateway.outbox.deliver(call).await {
+        if experiments::renew(gateway, call, tenant, region).await.is_err() {
+            // They are made with the next change; until then calls are answered by the shares before.
+            call.log_failure("experiments", "copy");
+        }
+    }
 }
 
 async fn dispatch(gateway: &Gateway, call: &Call) -> Result<Answered, Error> {
@@ -79,6 +91,10 @@ async fn dispatch(gateway: &Gateway, call: &Call) -> Result<Answered, Error> {
         Resource::Posts(task) => posts::answer(gateway, call, task, route.tenant).await,
         Resource::Brands => brands::list(gateway, call, query, route.tenant).await,
         Resource::Brand(segment) => brands::answer(gateway, call, method, &segment, query, route.tenant).await,
+        Resource::Experiments => experiments::list(gateway, call, query, route.tenant).await,
+        Resource::Experiment(segment) => experiments::answer(gateway, call, method, &segment, query, route.tenant).await,
+        Resource::ExperimentEnd(segment) => experiments::stop(gateway, call, &segment, query, route.tenant).await,
+        Resource::Outcomes(segment) => experiments::outcome(gateway, call, &segment, query, route.tenant).await,
         Resource::Files(target) => files::answer(gateway, call, method, &target, query, route.tenant).await,
         Resource::Batches(target) => batches::answer(gateway, call, method, &target, query, route.tenant).await,
     }

@@ -56,6 +56,14 @@ pub enum Resource {
     Brands,
     /// One of the tenant's brands.
     Brand(String),
+    /// The tenant's experiments.
+    Experiments,
+    /// One of the tenant's experiments.
+    Experiment(String),
+    /// The end of one of the tenant's experiments.
+    ExperimentEnd(String),
+    /// What became of answers of one of the tenant's experiments.
+    Outcomes(String),
     /// Files of batches.
     Files(FileTarget),
     /// Batches.
@@ -135,10 +143,12 @@ impl Resource {
             | Self::Understanding(_)
             | Self::Embeddings
             | Self::Posts(_)
+            | Self::ExperimentEnd(_)
+            | Self::Outcomes(_)
             | Self::Batches(BatchTarget::Cancel(_)) => "POST, OPTIONS",
             Self::Files(FileTarget::One(_)) => "GET, HEAD, DELETE, OPTIONS",
             Self::Files(FileTarget::All) | Self::Batches(BatchTarget::All) | Self::Intents => "GET, HEAD, POST, OPTIONS",
-            Self::Intent(_) | Self::Brand(_) => "GET, HEAD, PUT, DELETE, OPTIONS",
+            Self::Intent(_) | Self::Brand(_) | Self::Experiment(_) => "GET, HEAD, PUT, DELETE, OPTIONS",
             Self::Keys(KeyTarget::All) => "GET, HEAD, POST, OPTIONS",
             Self::Keys(KeyTarget::One(_)) => "GET, HEAD, PATCH, DELETE, OPTIONS",
             Self::Tenants(TenantTarget::One(_)) => "GET, HEAD, PATCH, OPTIONS",
@@ -191,10 +201,12 @@ impl<'p> Route<'p> {
             "/posts/optimize" => Some(Resource::Posts(Task::Optimize)),
             "/posts/audio" => Some(Resource::Posts(Task::Audio)),
             "/brands" => Some(Resource::Brands),
+            "/experiments" => Some(Resource::Experiments),
             _ => models(rest)
                 .or_else(|| user(rest))
                 .or_else(|| one_of("/intents/", rest).map(Resource::Intent))
                 .or_else(|| one_of("/brands/", rest).map(Resource::Brand))
+                .or_else(|| experiment(rest))
                 .or_else(|| batching(rest)),
         };
         Self { tenant, resource }
@@ -224,6 +236,18 @@ fn user(path: &str) -> Option<Resource> {
     let rest = path.strip_prefix("/users/")?;
     let (segment, export) = rest.strip_suffix("/export").map_or((rest, false), |segment| (segment, true));
     (!segment.is_empty() && !segment.contains('/')).then(|| Resource::User { segment: segment.to_owned(), export })
+}
+
+fn experiment(path: &str) -> Option<Resource> {
+    let rest = path.strip_prefix("/experiments/")?;
+    let (segment, below) = rest.split_once('/').map_or((rest, None), |(segment, below)| (segment, Some(below)));
+    let segment = Some(segment).filter(|segment| !segment.is_empty())?.to_owned();
+    match below {
+        None => Some(Resource::Experiment(segment)),
+        Some("stop") => Some(Resource::ExperimentEnd(segment)),
+        Some("outcomes") => Some(Resource::Outcomes(segment)),
+        Some(_) => None,
+    }
 }
 
 /// The last segment of a path behind a prefix.

@@ -80,6 +80,7 @@ impl Task {
                 "steps",
                 "thread",
                 "model",
+                "experiment",
                 "stream",
                 "user",
                 "store",
@@ -96,11 +97,12 @@ impl Task {
                 "steps",
                 "thread",
                 "model",
+                "experiment",
                 "stream",
                 "user",
                 "store",
             ],
-            Self::Humanize => &["text", "brand", "tone", "language", "audience", "model", "stream", "user", "store"],
+            Self::Humanize => &["text", "brand", "tone", "language", "audience", "model", "experiment", "stream", "user", "store"],
             Self::Score => &["text", "platforms", "audience", "edge", "model", "stream", "user", "store"],
             Self::Preview => &["text", "platforms", "brand", "hashtags", "links"],
             Self::Optimize => &[
@@ -117,6 +119,7 @@ impl Task {
                 "steps",
                 "thread",
                 "model",
+                "experiment",
                 "stream",
                 "user",
                 "store",
@@ -198,6 +201,12 @@ pub struct Order {
     pub thread: bool,
     /// The model.
     pub model: Option<String>,
+    /// The id of the experiment that it takes part in.
+    pub experiment: Option<String>,
+    /// What a model is told before everything else: an arm's word.
+    pub preface: Option<String>,
+    /// In place of the usual temperature: an arm's word.
+    pub temperature: Option<f64>,
     /// Who may score.
     pub mode: Mode,
     /// Whether progress is told in a stream.
@@ -240,6 +249,8 @@ struct Body {
     thread: Option<bool>,
     #[serde(default)]
     model: Option<String>,
+    #[serde(default)]
+    experiment: Option<String>,
     #[serde(default)]
     edge: Option<Mode>,
     #[serde(default)]
@@ -296,6 +307,9 @@ impl Order {
             steps: body.steps.unwrap_or_default(),
             thread: body.thread.unwrap_or(task == Task::Adapt || task == Task::Preview),
             model: body.model,
+            experiment: body.experiment,
+            preface: None,
+            temperature: None,
             mode: body.edge.unwrap_or(Mode::Only),
             stream: body.stream == Some(true),
             user: end_user(body.user)?,

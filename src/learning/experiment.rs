@@ -6,6 +6,8 @@
 //! * [`posterior`]: what is believed of an arm, and the chance that it is best; [`distributions`] has the functions
 //! * [`sequence`]: intervals that hold at all times at once, so that who looks every minute is not fooled
 //! * [`ratio`]: whether subjects came to the arms as they should have
+//! * [`variation`]: a request as an arm wants it
+//! * [`known`]: what an isolate remembers of experiments
 //! * [`trial`]: a running experiment: exposures, observations, weights, guards, the end; [`report`] tells of it
 //!
 //! All of it is pure. Sums are `f64`: whole numbers in them are exact up to 2^53.
@@ -13,9 +15,11 @@
 pub mod assignment;
 pub mod definition;
 pub mod distributions;
+pub mod known;
 pub mod posterior;
 pub mod ratio;
 pub mod report;
 pub mod sequence;
 pub mod tally;
 pub mod trial;
+pub mod variation;

@@ -7,6 +7,7 @@ use super::terms::Terms;
 use crate::admission::record::{KeyRecord, TenantRecord};
 use crate::cloud::health::shared::{Rule, Tidings};
 use crate::cloud::models::MicroDollars;
+use crate::learning::experiment::definition::{Definition, Metric};
 use crate::protocol::usage::Usage;
 
 /// What a ledger is asked.
@@ -93,6 +94,39 @@ pub enum Message {
         /// Who removes it: a key's id, or `admin`.
         who: String,
     },
+    /// Writes an experiment down.
+    PutExperiment {
+        /// Its id.
+        id: String,
+        /// What it says.
+        definition: Definition,
+        /// Who writes it: a key's id, or `admin`.
+        who: String,
+    },
+    /// The experiments with all that was seen.
+    Experiments {
+        /// Only the one of this id.
+        #[serde(default)]
+        id: Option<String>,
+    },
+    /// Ends an experiment.
+    StopExperiment {
+        /// Its id.
+        id: String,
+        /// The arm that answers from now on; the best, where there is one, or the control, when absent.
+        arm: Option<String>,
+        /// Who asks: a key's id, or `admin`.
+        who: String,
+    },
+    /// Removes an experiment with all that was seen.
+    DeleteExperiment {
+        /// Its id.
+        id: String,
+        /// Who asks: a key's id, or `admin`.
+        who: String,
+    },
+    /// What became of an answer of an experiment.
+    Outcome(Outcome),
     /// What an isolate has seen of the models, for the gateway's own ledger. The reply is what all have seen; nothing of it is written.
     Health {
         /// By what it judges.
@@ -251,6 +285,8 @@ pub enum Note {
     Released(Called),
     /// An answer from the cache. `cost` is what it saved.
     Hit(Called),
+    /// A call that an experiment has decided how to answer.
+    Exposed(Exposure),
     /// Something for the audit.
     Event(Event),
 }
@@ -262,7 +298,7 @@ impl Note {
             Self::Settled(called) | Self::Released(called) | Self::Hit(called) => {
                 called.response.as_ref().map_or(0, |(_, _, length)| *length)
             }
-            Self::Event(_) => 0,
+            Self::Exposed(_) | Self::Event(_) => 0,
         }
     }
 }
@@ -299,6 +335,41 @@ pub struct Called {
     /// The answer to give when the same call comes again: status and type; the bytes come along, so many of them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub response: Option<(u16, String, usize)>,
+}
+
+/// A call that took part in an experiment.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Exposure {
+    /// The experiment's id.
+    pub experiment: String,
+    /// Its run.
+    pub run: u64,
+    /// The place of the arm.
+    pub arm: usize,
+    /// The name of the subject in this run.
+    pub subject: String,
+    /// The end user, if there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// The arms' shares when the subject drew its arm.
+    pub shares: Vec<f64>,
+    /// The name of the answer, under which something may be told of it.
+    pub answer: String,
+    /// What the gateway has measured.
+    pub values: Vec<(Metric, f64)>,
+}
+
+/// What became of an answer.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Outcome {
+    /// The experiment's id.
+    pub experiment: String,
+    /// The name of the answer.
+    pub answer: String,
+    /// What is told of it.
+    pub values: Vec<(Metric, f64)>,
 }
 
 /// What the audit of calls holds of a body and its answer.

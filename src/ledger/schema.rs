@@ -29,6 +29,14 @@ pub const TABLES: &[&str] = &[
     // What the tenant has written down for the gateway to know: JSON, by kind and name. Nothing of end users.
     "CREATE TABLE IF NOT EXISTS documents (kind TEXT NOT NULL, name TEXT NOT NULL, changed_ms INTEGER NOT NULL, body TEXT NOT NULL, \
      PRIMARY KEY (kind, name)) WITHOUT ROWID",
+    // What was seen of experiments, whose definitions are documents; what each subject has brought to an arm; which arm gave an answer.
+    "CREATE TABLE IF NOT EXISTS experiments (id TEXT PRIMARY KEY, trial TEXT NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE IF NOT EXISTS experiment_subjects (experiment TEXT NOT NULL, subject TEXT NOT NULL, arm INTEGER NOT NULL, \
+     alias TEXT NOT NULL, parts TEXT NOT NULL, PRIMARY KEY (experiment, subject, arm)) WITHOUT ROWID",
+    "CREATE INDEX IF NOT EXISTS experiment_subjects_by_alias ON experiment_subjects (alias) WHERE alias <> ''",
+    "CREATE TABLE IF NOT EXISTS experiment_answers (answer TEXT PRIMARY KEY, experiment TEXT NOT NULL, subject TEXT NOT NULL, \
+     arm INTEGER NOT NULL, alias TEXT NOT NULL, at_ms INTEGER NOT NULL, told TEXT NOT NULL) WITHOUT ROWID",
+    "CREATE INDEX IF NOT EXISTS experiment_answers_by_time ON experiment_answers (experiment, at_ms)",
     // The gateway's own ledger knows the tenants.
     "CREATE TABLE IF NOT EXISTS tenants (name TEXT PRIMARY KEY, region TEXT) WITHOUT ROWID",
 ];

@@ -80,6 +80,9 @@ pub struct Trial {
     pub shares: Vec<f64>,
     /// The arms.
     pub arms: Vec<Seen>,
+    /// Whether somebody has changed a fixed split, which is none from then on.
+    #[serde(default)]
+    pub moved: bool,
     /// Whether subjects came as they should have.
     pub ratio: SampleRatio,
     /// The end.
@@ -97,6 +100,7 @@ impl Trial {
             renewed_ms: now_ms,
             shares: definition.weights(),
             arms: definition.arms.iter().map(|_| Seen::default()).collect(),
+            moved: false,
             ratio: SampleRatio::of(definition.arms.len()),
             ended: None,
         }
@@ -164,6 +168,14 @@ impl Trial {
         before != (self.shares.clone(), self.ended.clone())
     }
 
+    /// Goes on with a definition that says the same of arms and goal. A split that is changed is no fixed one any more.
+    pub fn adopt(&mut self, before: &Definition, definition: &Definition, now_ms: u64) {
+        if definition.assignment == Assignment::Fixed && before.weights() != definition.weights() {
+            self.moved = true;
+            self.share(definition, now_ms);
+        }
+    }
+
     /// Ends it by somebody's word.
     pub fn stop(&mut self, arm: usize, now_ms: u64) {
         self.ended = Some(Ended { reason: Reason::Asked, arm, at_ms: now_ms });
@@ -197,7 +209,7 @@ impl Trial {
     /// The gain of an arm over another in the goal; none while one has too few subjects.
     pub fn lift(&self, definition: &Definition, place: usize, other: usize) -> Option<Interval> {
         // Guards and people change a split, too; then it is fixed no longer.
-        let shares = if self.arms.iter().any(|arm| arm.halted.is_some()) { Shares::Adaptive } else { definition.shares() };
+        let shares = if self.moved || self.arms.iter().any(|arm| arm.halted.is_some()) { Shares::Adaptive } else { definition.shares() };
         self.gain(definition, (place, other), definition.goal, shares, definition.stop.chance)
     }
 
