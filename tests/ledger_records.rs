@@ -410,7 +410,7 @@ fn an_end_user_is_exported_whole_and_erased_whole() {
 
     let before = ledger.usage(json!({"by": ["day", "model", "key"]}));
     let erased = ledger.ask(json!({"ask": "erase_user", "user": "alice@example.com"}));
-    assert_eq!(erased["removed"], json!({"persons": 1, "usage": 1, "limits": 1, "answers": 1, "reservations": 1}));
+    assert_eq!(erased["removed"], json!({"persons": 1, "usage": 1, "limits": 1, "answers": 1, "reservations": 1, "experiments": 0}));
     assert_eq!(erased["audit"]["number"], 3);
     assert_eq!(ledger.usage(json!({"by": ["day", "model", "key"]})), before, "the sums stay");
     // The call that was being made goes on as nobody's.

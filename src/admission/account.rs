@@ -1,5 +1,7 @@
 //! One call's account with its tenant's ledger: reserve before the call, tell what became of it after the answer.
 
+use std::cell::Cell;
+
 use sha2::{Digest, Sha256};
 
 use super::keys::hex;
@@ -11,7 +13,7 @@ use crate::cloud::inquire::Asker;
 use crate::cloud::models::MicroDollars;
 use crate::config::{Config, LedgerFailure};
 use crate::error::Error;
-use crate::ledger::message::{Called, Idempotency, Message, Note, Trace, Word};
+use crate::ledger::message::{Called, Exposure, Idempotency, Message, Note, Trace, Word};
 use crate::ledger::price;
 use crate::protocol::headers::{Lines, well_formed_id};
 use crate::protocol::request::CompletionRequest;
@@ -48,6 +50,12 @@ pub struct Outcome<'a> {
     pub body: &'a [u8],
 }
 
+/// Whether a call may be kept: its user, its trace, its answer.
+pub fn may_be_kept(call: &Call, caller: &Caller, request: &CompletionRequest<'_>) -> bool {
+    // Global Privacy Control (Sec-GPC: 1) is the browser's word for what `store: false` is the program's for.
+    request.may_be_stored() && caller.stores() && call.head.header(ReadHeader::Gpc) != Some("1")
+}
+
 /// The account of one call.
 pub struct Account<'a> {
     gateway: &'a Gateway,
@@ -64,6 +72,8 @@ pub struct Account<'a> {
     idempotency: Option<Idempotency>,
     /// Whether the call goes on although the ledger could not be asked.
     unchecked: bool,
+    /// The call's part in an experiment, until it is told.
+    pub exposure: Cell<Option<Exposure>>,
 }
 
 impl<'a> Account<'a> {
@@ -79,8 +89,7 @@ impl<'a> Account<'a> {
         request: &'a CompletionRequest<'_>,
         body: &'a [u8],
     ) -> Result<Self, Error> {
-        // Global Privacy Control (Sec-GPC: 1) is the browser's word for what `store: false` is the program's for.
-        let kept = request.may_be_stored() && caller.stores() && call.head.header(ReadHeader::Gpc) != Some("1");
+        let kept = may_be_kept(call, caller, request);
         let path = request.endpoint().path();
         let idempotency = match call.head.header(ReadHeader::IdempotencyKey) {
             Some(_) if !kept => {
@@ -97,7 +106,20 @@ impl<'a> Account<'a> {
             None => None,
         };
         let user = caller.end_user(request.user());
-        Ok(Self { gateway, config, call, caller, user, kept, body, reservation: String::new(), word: None, idempotency, unchecked: false })
+        Ok(Self {
+            gateway,
+            config,
+            call,
+            caller,
+            user,
+            kept,
+            body,
+            reservation: String::new(),
+            word: None,
+            idempotency,
+            unchecked: false,
+            exposure: Cell::default(),
+        })
     }
 
     /// Opens an account for a question of the gateway's own. The caller's `Idempotency-Key` is none of its business.
@@ -115,6 +137,7 @@ impl<'a> Account<'a> {
             word: None,
             idempotency: None,
             unchecked: false,
+            exposure: Cell::default(),
         }
     }
 
@@ -196,17 +219,22 @@ impl<'a> Account<'a> {
             return;
         }
         let called = self.called(&Outcome { model, status, ..Outcome::default() });
+        if status >= 500 || status == 429 {
+            self.expose(true, None);
+        }
         self.gateway.note(self.caller.tenant_name(), self.caller.region(), Note::Released(called), Vec::new());
     }
 
     /// Notes an answer from the cache. The answer to an idempotent call is told before it is given, for the same call may follow it at
     /// once.
     pub async fn hit(&mut self, outcome: Outcome<'_>) {
+        self.expose(false, Some(MicroDollars::default()));
         self.conclude(outcome, Note::Hit).await;
     }
 
     /// Notes an answer from Cerebras, as [`Self::hit`] does.
     pub async fn settle(&mut self, outcome: Outcome<'_>) {
+        self.expose(false, self.cost(&outcome));
         self.conclude(outcome, Note::Settled).await;
     }
 
@@ -218,6 +246,7 @@ impl<'a> Account<'a> {
 
     /// Notes an answer that broke off: what it used is used, but the same call may be made again.
     pub fn settle_broken(&self, outcome: Outcome<'_>) {
+        self.expose(true, self.cost(&outcome));
         let called = self.called(&outcome);
         self.gateway.note(self.caller.tenant_name(), self.caller.region(), Note::Settled(called), Vec::new());
     }
@@ -243,6 +272,17 @@ impl<'a> Account<'a> {
         }
     }
 
+    /// Notes the call's part in an experiment, if it has one that was not told yet. A caller's own mistake is none of an arm's.
+    fn expose(&self, failed: bool, cost: Option<MicroDollars>) {
+        let Some(exposure) = self.exposure.take().filter(|_| self.gateway.binds.ledger) else { return };
+        let exposure = exposure.measured(failed, cost, self.call.now_ms().saturating_sub(self.call.head.now_ms));
+        self.gateway.note(self.caller.tenant_name(), self.caller.region(), Note::Exposed(exposure), Vec::new());
+    }
+
+    fn cost(&self, outcome: &Outcome<'_>) -> Option<MicroDollars> {
+        price::cost(self.config.models.resolve(outcome.model).row, outcome.usage.unwrap_or(outcome.estimate))
+    }
+
     fn called(&self, outcome: &Outcome<'_>) -> Called {
         let usage = outcome.usage.unwrap_or(outcome.estimate);
         let size = |bytes: &[u8]| u64::try_from(bytes.len()).unwrap_or(u64::MAX);
@@ -262,7 +302,7 @@ impl<'a> Account<'a> {
             status: outcome.status,
             usage,
             estimated: outcome.usage.is_none(),
-            cost: price::cost(self.config.models.resolve(outcome.model).row, usage),
+            cost: self.cost(outcome),
             request_id: self
                 .call
                 .head

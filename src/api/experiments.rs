@@ -165,7 +165,8 @@ pub async fn outcome(gateway: &Gateway, call: &Call, segment: &str, query: Optio
     let answer = outcome.answer.clone();
     let reply: Value = ledger.ask(&Message::Outcome(outcome)).await?;
     if reply.get("error").is_some() {
-        let message = "The experiment has given no such answer in the last thirty days. Its name stands in `x-maya-experiment`, behind `answer`.";
+        let message =
+            "The experiment has given no such answer in the last thirty days. Its name stands in `x-maya-experiment`, behind `answer`.";
         return Err(Error::new(404, "unknown_answer", message).about("answer").final_word());
     }
     if reply.get("copy") == Some(&Value::Bool(true)) {

@@ -2,18 +2,23 @@
 
 use std::rc::Rc;
 
+use serde_json::{Value, json};
+
 use crate::Gateway;
+use crate::admission::memory::CACHED_SECONDS;
 use crate::admission::record::documents_name;
 use crate::admission::{Caller, KEYS};
-use crate::admission::memory::CACHED_SECONDS;
 use crate::boundary::{Call, ReadHeader};
+use crate::cloud::inquire::Asker;
+use crate::cloud::models::MicroDollars;
 use crate::error::Error;
 use crate::learning::experiment::assignment::Draw;
 use crate::learning::experiment::definition::{Arm, KIND, Metric, PREFIX};
 use crate::learning::experiment::known::Known;
-use crate::learning::experiment::variation::no_model;
+use crate::learning::experiment::variation::{no_model, varied};
 use crate::ledger::message::{Exposure, Note};
 use crate::protocol::headers::Lines;
+use crate::protocol::request::CompletionRequest;
 
 /// The longest id of a subject, in bytes.
 const LONGEST_SUBJECT: usize = 256;
@@ -75,13 +80,17 @@ impl Part {
         self.experiment().and_then(|known| known.body.arms.get(self.arm)).ok_or_else(unknown)
     }
 
-    /// Checks a request that names the experiment in a model's place: whichever arm it comes to needs a model.
+    /// The body of a completion as the arm wants it; none when that changes nothing.
     ///
     /// # Errors
-    /// 400 when one has none.
-    pub fn check_models(&self, model: &str) -> Result<(), Error> {
+    /// 400 when the experiment stands in a model's place and any of its arms has none, so that not only some subjects learn of it; those of
+    /// [`varied`].
+    pub fn varied(&self, request: &CompletionRequest<'_>) -> Result<Option<Vec<u8>>, Error> {
         let lacks = self.experiment().is_some_and(|known| known.body.arms.iter().any(|arm| arm.model.is_none()));
-        if model.starts_with(PREFIX) && lacks { Err(no_model()) } else { Ok(()) }
+        if request.model().starts_with(PREFIX) && lacks {
+            return Err(no_model());
+        }
+        varied(request, self.arm()?)
     }
 
     /// What the answer tells of it: `headline; arm="b"; answer="…"`, without the last when nothing is counted, with `ended` behind the end.
@@ -102,12 +111,10 @@ impl Part {
         lines.add("x-maya-experiment", &self.header());
     }
 
-    /// Notes the call with what the gateway has measured, among the notes that go to the ledger anyway.
-    pub fn note(&self, gateway: &Gateway, call: &Call, caller: &Caller, mut values: Vec<(Metric, f64)>) {
-        let Some((known, answer)) = self.experiment().zip(self.answer.as_ref()) else { return };
-        let elapsed_ms = u32::try_from(call.now_ms().saturating_sub(call.head.now_ms)).unwrap_or(u32::MAX);
-        values.push((Metric::LatencyMs, f64::from(elapsed_ms)));
-        let exposure = Exposure {
+    /// What the ledger is to hear of the call; none when it counts for nothing.
+    pub fn exposure(&self) -> Option<Exposure> {
+        let (known, answer) = self.experiment().zip(self.answer.as_ref())?;
+        Some(Exposure {
             experiment: known.name.clone(),
             run: known.run,
             arm: self.arm,
@@ -115,20 +122,28 @@ impl Part {
             user: self.user.clone(),
             shares: known.shares.clone(),
             answer: answer.clone(),
-            values,
-        };
+            values: Vec::new(),
+        })
+    }
+
+    /// Notes an order that was carried out, with the mean score of its posts, among the notes that go to the ledger anyway.
+    pub fn note_order(&self, Asker { gateway, call, caller, .. }: Asker<'_>, failed: bool, cost: Option<u64>, score: Option<f64>) {
+        let Some(mut exposure) = self.exposure() else { return };
+        exposure.values.extend(score.map(|score| (Metric::Score, score)));
+        let exposure = exposure.measured(failed, cost.map(MicroDollars), call.now_ms().saturating_sub(call.head.now_ms));
         gateway.note(caller.tenant_name(), caller.region(), Note::Exposed(exposure), Vec::new());
     }
-}
 
-/// What was measured of a call: whether it came to nothing, and what it cost in micro-dollars where that is known.
-pub fn measured(failed: bool, cost: Option<u64>) -> Vec<(Metric, f64)> {
-    let mut values = vec![(Metric::ErrorRate, if failed { 1.0 } else { 0.0 })];
-    if let Some(cost) = cost {
-        #[expect(clippy::cast_precision_loss, reason = "an answer costs less than 2^53 micro-dollars")]
-        values.push((Metric::Cost, cost as f64));
+    /// What the body of an answer tells of it.
+    pub fn told(&self) -> Value {
+        let known = self.experiment();
+        json!({
+            "id": known.map(|known| &known.name),
+            "arm": self.arm().ok().map(|arm| &arm.name),
+            "answer": self.answer,
+            "ended": known.is_some_and(|known| known.ended.is_some()),
+        })
     }
-    values
 }
 
 async fn experiments(gateway: &Gateway, call: &Call, caller: &Caller) -> Result<Rc<Vec<Known>>, Error> {

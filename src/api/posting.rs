@@ -96,6 +96,11 @@ impl<'a> Desk<'a> {
         (self.whole.requests > 0).then_some((self.whole.elapsed_ms, &self.whole.model))
     }
 
+    /// What models have cost, in micro-dollars; none when a price is unknown.
+    pub fn cost(&self) -> Option<u64> {
+        self.whole.cost
+    }
+
     fn rules(&self, platform: Platform) -> Rules {
         self.door.asker.config.platforms.rules(platform)
     }

@@ -1,9 +1,10 @@
 //! `/v1/posts` and what stands below it: the door, and the answer, whole or as a stream of progress with the answer at its end. `posting.rs`
 //! does the work.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::administration::Ledger;
+use super::participation::{Part, take_part};
 use super::posting::{Desk, event};
 use super::understanding::{Door, read_body};
 use super::{add_common, brands};
@@ -30,7 +31,14 @@ pub async fn answer(gateway: &Gateway, call: &Call, task: Task, tenant: Option<&
     let config = gateway.config()?;
     let caller = admission::admit(gateway, call, Scope::Content, tenant).await?;
     let door = Door { asker: Asker { gateway, config, call, caller: &caller }, body: read_body(call).await? };
-    let order = Order::read(task, &door.body)?;
+    let mut order = Order::read(task, &door.body)?;
+    let part = match &order.experiment {
+        Some(id) => Some(take_part(gateway, call, &caller, id, order.user.as_deref(), door.keeps(order.stored)).await?),
+        None => None,
+    };
+    if let Some(part) = &part {
+        order.vary(part.arm()?);
+    }
     let brand = match &order.brand {
         Some(id) => {
             let ledger = Ledger { call, who: caller.record.id.clone(), tenant: caller.tenant_name().to_owned(), region: caller.region() };
@@ -40,6 +48,9 @@ pub async fn answer(gateway: &Gateway, call: &Call, task: Task, tenant: Option<&
     };
     let mut desk = Desk::new(&door, &order, brand);
     let mut lines = Lines::default();
+    if let Some(part) = &part {
+        part.say(&mut lines);
+    }
     if order.stream {
         lines.add("content-type", "text/event-stream; charset=utf-8");
         add_common(gateway, call, None, &mut lines);
@@ -47,6 +58,7 @@ pub async fn answer(gateway: &Gateway, call: &Call, task: Task, tenant: Option<&
         let last = match desk.work().await {
             Ok(answer) => {
                 let mut answer = answer;
+                conclude(&desk, door.asker, part.as_ref(), &mut answer);
                 if let Some(fields) = answer.as_object_mut() {
                     fields.insert("type".to_owned(), json!("result"));
                 }
@@ -60,7 +72,8 @@ pub async fn answer(gateway: &Gateway, call: &Call, task: Task, tenant: Option<&
         call.end(Some(last), false).await;
         return Ok(answered);
     }
-    let answer = desk.work().await?;
+    let mut answer = desk.work().await?;
+    conclude(&desk, door.asker, part.as_ref(), &mut answer);
     let body = answer.to_string().into_bytes();
     if task == Task::Score && order.mode != Mode::Never {
         door.note(SCORE_MODEL, order.user.as_deref(), order.stored, vectors::count([order.subject.as_str()]), &body);
@@ -77,4 +90,19 @@ pub async fn answer(gateway: &Gateway, call: &Call, task: Task, tenant: Option<&
     }
     add_common(gateway, call, None, &mut lines);
     Ok(call.respond(200, &lines, Some(body)))
+}
+
+/// Tells of the order's part in an experiment, in its answer and among the notes. It has failed when every post is a stand-in.
+fn conclude(desk: &Desk<'_>, asker: Asker<'_>, part: Option<&Part>, answer: &mut Value) {
+    let Some(part) = part else { return };
+    let posts = answer.get("posts").and_then(Value::as_array);
+    let failed = posts.is_some_and(|posts| posts.iter().all(|post| post.get("degraded") == Some(&Value::Bool(true))))
+        || answer.get("degraded") == Some(&Value::Bool(true));
+    let scores: Vec<f64> = posts.into_iter().flatten().filter_map(|post| post.get("score").and_then(Value::as_f64)).collect();
+    #[expect(clippy::cast_precision_loss, reason = "sixty posts at the most")]
+    let score = (!scores.is_empty()).then(|| scores.iter().sum::<f64>() / scores.len() as f64);
+    part.note_order(asker, failed, desk.cost(), score);
+    if let Some(fields) = answer.as_object_mut() {
+        fields.insert("experiment".to_owned(), part.told());
+    }
 }

@@ -8,6 +8,7 @@ use super::platform::{PLATFORMS, Platform};
 use super::speech::{RATES, WORDS_A_MINUTE};
 use crate::admission::reading;
 use crate::error::Error;
+use crate::learning::experiment::definition::Arm;
 use crate::protocol::json::Document;
 use crate::understanding::Mode;
 use crate::understanding::asked::end_user;
@@ -203,7 +204,7 @@ pub struct Order {
     pub model: Option<String>,
     /// The id of the experiment that it takes part in.
     pub experiment: Option<String>,
-    /// What a model is told before everything else: an arm's word.
+    /// What a model is told beside the gateway's own words: an arm's word.
     pub preface: Option<String>,
     /// In place of the usual temperature: an arm's word.
     pub temperature: Option<f64>,
@@ -354,6 +355,14 @@ impl Order {
             Some(place) => Err(wrong(format!("links[{place}]"), "must be one link that begins with https:// or http://")),
             None => Ok(()),
         }
+    }
+
+    /// Has it carried out as an arm of an experiment wants it.
+    pub fn vary(&mut self, arm: &Arm) {
+        self.model = arm.model.clone().or(self.model.take());
+        self.preface = arm.prompt.clone();
+        self.temperature = arm.temperature;
+        self.steps.humanizing = arm.humanize.unwrap_or(self.steps.humanizing);
     }
 
     /// The language that the result is to be in, where that is known: the caller's word, else the brand's usual one.

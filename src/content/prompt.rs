@@ -243,7 +243,10 @@ pub fn inquiry(brief: &Brief<'_>, slots: &[Slot], faults: &[(String, Fault)]) ->
     }
     let tokens = slots.iter().map(|slot| tokens(brief, slot)).fold(THOUGHTS, u32::saturating_add);
     Inquiry {
-        system: format!("{}\n\n{RULES}", work.task()),
+        system: match order.preface.as_ref().filter(|_| work != Work::Judge) {
+            Some(preface) => format!("{}\n\n{RULES}\n\n{preface}", work.task()),
+            None => format!("{}\n\n{RULES}", work.task()),
+        },
         parts,
         name: work.schema_name(),
         schema: schema(work.fields(), slots),
@@ -251,6 +254,7 @@ pub fn inquiry(brief: &Brief<'_>, slots: &[Slot], faults: &[(String, Fault)]) ->
         user: order.user.clone(),
         within_ms: WITHIN_MS,
         prose: true,
+        temperature: order.temperature.filter(|_| work != Work::Judge),
         ..Inquiry::default()
     }
 }

@@ -155,7 +155,8 @@ impl<S: Storage> Books<S> {
         let Some(row) = rows.first().filter(|row| experiment.is_none_or(|experiment| experiment == row.text(0))) else {
             return Ok(false);
         };
-        let (experiment, subject, arm) = (row.text(0).to_owned(), row.text(1).to_owned(), usize::try_from(row.number(2)).unwrap_or(usize::MAX));
+        let (experiment, subject, arm) =
+            (row.text(0).to_owned(), row.text(1).to_owned(), usize::try_from(row.number(2)).unwrap_or(usize::MAX));
         let mut told: BTreeMap<Metric, f64> = typed::read(row.text(4))?;
         self.take_to_bench(&experiment)?;
         let mut parts = self.arms_of(&experiment, &subject)?.remove(&arm).unwrap_or_default();

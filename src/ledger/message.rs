@@ -360,6 +360,19 @@ pub struct Exposure {
     pub values: Vec<(Metric, f64)>,
 }
 
+impl Exposure {
+    /// With what the gateway has measured: whether the call came to nothing, what it cost where that is known, and how long it took.
+    #[must_use]
+    pub fn measured(mut self, failed: bool, cost: Option<MicroDollars>, elapsed_ms: u64) -> Self {
+        #[expect(clippy::cast_precision_loss, reason = "an answer costs less than 2^53 micro-dollars, and takes less ms")]
+        let number = |number: u64| number as f64;
+        self.values.push((Metric::ErrorRate, number(u64::from(failed))));
+        self.values.push((Metric::LatencyMs, number(elapsed_ms)));
+        self.values.extend(cost.map(|MicroDollars(cost)| (Metric::Cost, number(cost))));
+        self
+    }
+}
+
 /// What became of an answer.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]

@@ -38,7 +38,9 @@ impl<S: Storage> Books<S> {
     /// and the rest is empty when nothing is.
     pub(super) fn export(&mut self, user: &str) -> Result<Value, Failure> {
         let Some(alias) = self.known_alias(user)? else {
-            return Ok(json!({"user": user, "alias": null, "usage": [], "audit": [], "reservations": [], "limits": [], "answers": [], "experiments": []}));
+            return Ok(
+                json!({"user": user, "alias": null, "usage": [], "audit": [], "reservations": [], "limits": [], "answers": [], "experiments": []}),
+            );
         };
         let mut reservations = Vec::new();
         for id in self.open.of_alias(&alias) {

@@ -336,7 +336,7 @@ describe("an end user", () => {
     await ask(key, chat("hi", { user: "ben" }));
     await counted(key, 2);
     const known = await get("/v1/users/ann/export", key);
-    assert.deepEqual(Object.keys(known), ["user", "alias", "usage", "audit", "reservations", "limits", "answers"]);
+    assert.deepEqual(Object.keys(known), ["user", "alias", "usage", "audit", "reservations", "limits", "answers", "experiments"]);
     assert.match(known.alias, /^[0-9a-f]{32}$/);
     assert.deepEqual(known.usage.map(({ key, requests }) => [key, requests]), [[id, 1]]);
     assert.deepEqual(known.audit.map(({ what, who, user }) => [what, who, user]), [["call", id, "ann"]]);

@@ -29,14 +29,15 @@ pub fn varied(request: &CompletionRequest<'_>, arm: &Arm) -> Result<Option<Vec<u
     }
     if let Some(prompt) = &arm.prompt {
         if request.endpoint() == Endpoint::Text {
-            let message = "An arm of the experiment has a prompt, which is a message, and this endpoint has none. Use /v1/chat/completions.";
+            let message =
+                "An arm of the experiment has a prompt, which is a message, and this endpoint has none. Use /v1/chat/completions.";
             return Err(Error::invalid("experiment_needs_messages", "prompt", message));
         }
         if let Some(messages) = root.get("messages") {
+            // There is at least one message, or the request would not have been read.
             let at = messages.span().start.saturating_add(1);
-            let comma = if messages.elements().next().is_some() { "," } else { "" };
             let content = Value::from(prompt.as_str());
-            edits.push((at..at, format!("{{\"role\":\"system\",\"content\":{content}}}{comma}")));
+            edits.push((at..at, format!("{{\"role\":\"system\",\"content\":{content}}},")));
         }
     }
     if !added.is_empty() {
@@ -49,6 +50,7 @@ pub fn varied(request: &CompletionRequest<'_>, arm: &Arm) -> Result<Option<Vec<u
 
 /// What is said of a request that names an experiment in a model's place, when an arm of it needs one.
 pub fn no_model() -> Error {
-    let message = "An arm of the experiment names no model. Give each arm one, or name a model here and the experiment in `x-maya-experiment`.";
+    let message =
+        "An arm of the experiment names no model. Give each arm one, or name a model here and the experiment in `x-maya-experiment`.";
     Error::invalid("experiment_without_model", "model", message)
 }
