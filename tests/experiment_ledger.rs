@@ -13,7 +13,7 @@
 #[path = "support/ledger.rs"]
 mod support;
 
-use maya_edge::learning::experiment::definition::{Arm, Definition};
+use maya_edge::learning::experiment::definition::Arm;
 use maya_edge::learning::experiment::variation::varied;
 use maya_edge::ledger::message::{Exposure, Message, Note};
 use maya_edge::protocol::request::{CompletionRequest, Endpoint};
@@ -29,13 +29,17 @@ fn two(more: Value) -> Value {
 }
 
 fn put(ledger: &mut Ledger, id: &str, definition: Value) -> Value {
-    let definition: Definition = serde_json::from_value(definition).unwrap();
     let message = Message::PutExperiment { id: id.to_owned(), definition, who: "acme.web".to_owned() };
     serde_json::from_str(&ledger.act(&message, &[]).text).unwrap()
 }
 
 fn seen(ledger: &mut Ledger, id: &str) -> Value {
-    ledger.ask(json!({"ask": "experiments", "id": id}))[0]["trial"].clone()
+    ledger.ask(json!({"ask": "experiments", "id": id}))[0]["results"].clone()
+}
+
+/// What subjects draw their arms with.
+fn key(ledger: &mut Ledger) -> Value {
+    ledger.ask(json!({"ask": "documents", "kind": "experiment"}))[0]["key"].clone()
 }
 
 /// A call of a person in an arm, whose answer is named for the two.
@@ -74,14 +78,13 @@ fn calls_are_counted_by_subject_and_what_is_told_of_their_answers_finds_its_arm(
     let trial = seen(&mut ledger, "tone");
     assert_eq!((&trial["arms"][0]["calls"], &trial["arms"][0]["subjects"]), (&json!(3), &json!(1)));
     assert_eq!((&trial["arms"][1]["calls"], &trial["arms"][1]["subjects"]), (&json!(1), &json!(1)));
-    assert_eq!(trial["ratio"]["observed"], json!([1.0, 1.0]));
-    assert_eq!(trial["arms"][0]["tallies"]["latency_ms"]["sum"], 900.0);
+    assert_eq!(trial["sample_ratio"]["observed"], json!([1.0, 1.0]));
+    assert_eq!(trial["arms"][0]["metrics"]["latency_ms"], json!({"values": 3.0, "subjects": 1.0, "mean": 300.0}));
     // Told twice, an answer counts once, as it was told last.
     for up in [0.0, 1.0, 1.0] {
         assert_eq!(tell(&mut ledger, "ada-0", json!([["thumbs_up", up]]))["ok"], true);
     }
-    let tally = seen(&mut ledger, "tone")["arms"][0]["tallies"]["thumbs_up"].clone();
-    assert_eq!((&tally["values"], &tally["sum"], &tally["subjects"]), (&json!(1.0), &json!(1.0), &json!(1.0)));
+    assert_eq!(seen(&mut ledger, "tone")["arms"][0]["metrics"]["thumbs_up"], json!({"values": 1.0, "subjects": 1.0, "mean": 1.0}));
     assert_eq!(tell(&mut ledger, "forged", json!([["thumbs_up", 1.0]])), json!({"error": "unknown_answer"}));
     // What was answered too long ago is forgotten.
     ledger.now_ms += 31 * 86_400_000;
@@ -94,8 +97,7 @@ fn an_answer_counts_as_unpublished_until_somebody_says_otherwise() {
     put(&mut ledger, "tone", two(json!({"goal": "published"})));
     note(&mut ledger, vec![exposed(0, "ada"), exposed(0, "bob")]);
     tell(&mut ledger, "bob-0", json!([["published", 1.0]]));
-    let tally = seen(&mut ledger, "tone")["arms"][0]["tallies"]["published"].clone();
-    assert_eq!((&tally["values"], &tally["sum"]), (&json!(2.0), &json!(1.0)));
+    assert_eq!(seen(&mut ledger, "tone")["arms"][0]["metrics"]["published"], json!({"values": 2.0, "subjects": 2.0, "mean": 0.5}));
 }
 
 #[test]
@@ -111,7 +113,7 @@ fn feedback_moves_thompson_shares_and_isolates_are_told_to_copy_them() {
     let copies = ledger.ask(json!({"ask": "documents", "kind": "experiment"}));
     let shares: Vec<f64> = copies[0]["shares"].as_array().unwrap().iter().map(|share| share.as_f64().unwrap()).collect();
     assert!(shares[1] > 0.9 && shares[0] >= 0.05 - 1e-9, "{shares:?}");
-    assert!(copies[0]["body"]["arms"].is_array() && copies[0].get("trial").is_none(), "isolates need not know what was seen");
+    assert!(copies[0]["body"]["arms"].is_array() && copies[0].get("results").is_none(), "isolates need not know what was seen");
     // Nothing new, nothing to copy.
     assert_eq!(note(&mut ledger, vec![exposed(0, "last")]), json!({"ok": true}));
 }
@@ -129,7 +131,7 @@ fn a_winner_ends_an_experiment_which_counts_nothing_more_and_the_audit_hears_of_
     ledger.now_ms += 2000;
     assert_eq!(note(&mut ledger, vec![exposed(0, "last")])["copy"], true);
     let trial = seen(&mut ledger, "tone");
-    assert_eq!((&trial["ended"]["reason"], &trial["ended"]["arm"]), (&json!("winner"), &json!(1)));
+    assert_eq!((&trial["ended"]["reason"], &trial["ended"]["arm"]), (&json!("winner"), &json!("b")));
     note(&mut ledger, vec![exposed(0, "late")]);
     assert_eq!(seen(&mut ledger, "tone")["arms"], trial["arms"]);
     let audit = ledger.ask(json!({"ask": "audit", "limit": 100}));
@@ -142,18 +144,19 @@ fn other_arms_begin_another_run_and_the_same_arms_go_on() {
     let mut ledger = Ledger::default();
     put(&mut ledger, "tone", two(json!({})));
     note(&mut ledger, vec![exposed(0, "ada")]);
-    let first = seen(&mut ledger, "tone");
+    let (first, key) = (seen(&mut ledger, "tone"), key(&mut ledger));
     // A guard, a floor, a description: what was seen says something of that, too.
     assert_eq!(put(&mut ledger, "tone", two(json!({"description": "Shorter?", "guards": [{"metric": "cost"}]})))["begun"], false);
-    assert_eq!(seen(&mut ledger, "tone"), first);
+    let on = seen(&mut ledger, "tone");
+    assert_eq!((&on["run"], &on["arms"][0]["calls"]), (&first["run"], &json!(1)));
     // Another split is none that was fixed.
     put(&mut ledger, "tone", two(json!({"arms": [{"name": "a", "weight": 3}, {"name": "b"}]})));
     let moved = seen(&mut ledger, "tone");
-    assert_eq!((&moved["shares"], &moved["moved"], &moved["key"]), (&json!([0.75, 0.25]), &json!(true), &first["key"]));
+    assert_eq!((&moved["arms"][0]["share"], self::key(&mut ledger)), (&json!(0.75), key.clone()));
     assert_eq!(put(&mut ledger, "tone", two(json!({"arms": [{"name": "a", "temperature": 0.2}, {"name": "b"}]})))["begun"], true);
     let second = seen(&mut ledger, "tone");
     assert_eq!((&second["run"], &second["arms"][0]["calls"]), (&json!(2), &json!(0)));
-    assert_ne!(second["key"], first["key"]);
+    assert_ne!(self::key(&mut ledger), key);
     assert_eq!(tell(&mut ledger, "ada-0", json!([["thumbs_up", 1.0]])), json!({"error": "unknown_answer"}), "it was another run's");
     note(&mut ledger, vec![exposed(0, "late")]);
     assert_eq!(seen(&mut ledger, "tone"), second, "a call of the run before");
@@ -169,7 +172,7 @@ fn an_end_that_is_asked_for_names_its_arm_or_takes_the_control() {
     assert_eq!(stop(&mut ledger, "tone", json!("c")), json!({"error": "unknown_arm"}));
     assert_eq!(stop(&mut ledger, "tone", json!(null)), json!({"ok": true}));
     let ended = seen(&mut ledger, "tone")["ended"].clone();
-    assert_eq!((&ended["reason"], &ended["arm"]), (&json!("asked"), &json!(1)));
+    assert_eq!((&ended["reason"], &ended["arm"]), (&json!("asked"), &json!("b")));
 }
 
 #[test]
@@ -184,10 +187,7 @@ fn a_person_who_is_erased_takes_what_was_learned_of_them_along() {
     let erased = ledger.ask(json!({"ask": "erase_user", "user": "ada"}));
     assert_eq!(erased["removed"]["experiments"], 1);
     let arm = seen(&mut ledger, "tone")["arms"][0].clone();
-    assert_eq!(
-        (&arm["subjects"], &arm["tallies"]["thumbs_up"]["values"], &arm["tallies"]["thumbs_up"]["sum"]),
-        (&json!(1), &json!(1.0), &json!(0.0))
-    );
+    assert_eq!((&arm["subjects"], &arm["metrics"]["thumbs_up"]), (&json!(1), &json!({"values": 1.0, "subjects": 1.0, "mean": 0.0})));
     assert_eq!(tell(&mut ledger, "ada-0", json!([["thumbs_up", 1.0]])), json!({"error": "unknown_answer"}));
     assert_eq!(rows(&ledger.database), 2, "bob's");
     ledger.ask(json!({"ask": "erase_tenant"}));

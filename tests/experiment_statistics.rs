@@ -13,11 +13,12 @@
 use maya_edge::admission::reading;
 use maya_edge::learning::experiment::definition::{Definition, Metric};
 use maya_edge::learning::experiment::distributions::{beta_below, ln_gamma, normal_below};
+use maya_edge::learning::experiment::layout;
 use maya_edge::learning::experiment::posterior::{Posterior, chances};
 use maya_edge::learning::experiment::report::report;
 use maya_edge::learning::experiment::sequence::half_width;
 use maya_edge::learning::experiment::tally::{Part, Recent, Tally};
-use maya_edge::learning::experiment::trial::{Change, Parts, Trial};
+use maya_edge::learning::experiment::trial::{Change, Ended, Halted, Parts, Reason, Trial};
 use proptest::prelude::*;
 
 fn near(one: f64, other: f64, within: f64) {
@@ -134,15 +135,38 @@ fn read(text: &str) -> Result<Definition, maya_edge::error::Error> {
 }
 
 #[test]
-fn a_definition_says_what_it_says_again() {
+fn a_definition_says_what_it_says() {
     let text = r#"{"description": "Shorter?", "arms": [{"name": "a", "model": "gpt-oss-120b", "weight": 3}, {"name": "b", "prompt": "Be brief.",
         "temperature": 0.2, "humanize": true}], "control": "b", "goal": "rating", "guards": [{"metric": "cost", "tolerance": 0.1}],
         "assignment": "thompson", "floor": 0.2, "half_life": "7d", "renew": "10m", "stop": {"chance": 0.01}}"#;
     let definition = read(text).unwrap();
     assert_eq!(definition.control(), 1);
     assert_eq!(definition.weights(), [0.75, 0.25]);
-    let written = serde_json::to_string(&definition).unwrap();
-    assert_eq!(read(&written).unwrap(), definition);
+    assert_eq!((definition.floor, definition.stop.chance, definition.stop.least_subjects), (0.2, 0.01, 100));
+    assert_eq!((definition.half_life_ms(), definition.renew.0), (Some(7 * 86_400_000), 600_000));
+}
+
+#[test]
+fn what_was_seen_is_read_as_it_was_written() {
+    let definition = read(THOMPSON).unwrap();
+    let mut trial = Trial::begin(&definition, 4, "key".to_owned(), 1_795_435_200_123);
+    let mut own = Parts::new();
+    for (arm, metric, value) in [(0, Metric::ThumbsUp, 1.0), (1, Metric::LatencyMs, 812.5), (1, Metric::ThumbsUp, 0.0)] {
+        trial.count(arm, true, Some(&[0.3, 0.3, 0.4]));
+        trial.observe(&definition, arm, &mut own, &Change { metric, before: None, after: Some(value) }, 1_795_435_201_000);
+    }
+    trial.arms[2].halted = Some(Halted { metric: Metric::ErrorRate, at_ms: 7 });
+    for ended in [None, Some(Ended { reason: Reason::Asked, arm: 2, at_ms: 1_795_435_299_999 })] {
+        trial.ended = ended;
+        let text = serde_json::to_string(&layout::written(&trial)).unwrap();
+        let numbers: Vec<f64> = serde_json::from_str(&text).unwrap();
+        assert_eq!(layout::read("key", &numbers).unwrap(), trial);
+        assert_eq!(layout::read("key", &numbers[..numbers.len() - 1]), None, "half of it is nothing");
+    }
+    assert_eq!(layout::parts_read(&layout::parts_written(&own)), own);
+    let told = [(Metric::Rating, 4.0), (Metric::ErrorRate, 0.0)];
+    assert_eq!(layout::told_read(&layout::told_written(&told)), told);
+    assert_eq!(layout::read("key", &[2.0]), None, "another layout");
 }
 
 #[test]
@@ -215,10 +239,10 @@ fn a_value_in_place_of_another_counts_once_and_a_person_who_goes_takes_its_part(
     for (before, after) in [(None, Some(1.0)), (Some(1.0), Some(0.0)), (Some(0.0), Some(1.0))] {
         trial.observe(&definition, 0, &mut own, &Change { metric: Metric::ThumbsUp, before, after }, 10);
     }
-    let tally = trial.arms[0].tallies[&Metric::ThumbsUp];
+    let tally = *trial.arms[0].tally(Metric::ThumbsUp).unwrap();
     assert_eq!((tally.subjects, tally.values, tally.sum), (1.0, 1.0, 1.0));
     assert_eq!((trial.arms[0].recent.values, trial.arms[0].recent.sum), (1.0, 1.0));
     trial.forget(0, &own);
-    assert_eq!(trial.arms[0].tallies[&Metric::ThumbsUp], Tally::default());
+    assert_eq!(*trial.arms[0].tally(Metric::ThumbsUp).unwrap(), Tally::default());
     assert_eq!(trial.arms[0].subjects, 0);
 }

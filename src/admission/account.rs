@@ -220,7 +220,7 @@ impl<'a> Account<'a> {
         }
         let called = self.called(&Outcome { model, status, ..Outcome::default() });
         if status >= 500 || status == 429 {
-            self.expose(true, None);
+            self.expose(true, |_| None);
         }
         self.gateway.note(self.caller.tenant_name(), self.caller.region(), Note::Released(called), Vec::new());
     }
@@ -228,13 +228,13 @@ impl<'a> Account<'a> {
     /// Notes an answer from the cache. The answer to an idempotent call is told before it is given, for the same call may follow it at
     /// once.
     pub async fn hit(&mut self, outcome: Outcome<'_>) {
-        self.expose(false, Some(MicroDollars::default()));
+        self.expose(false, |_| Some(MicroDollars::default()));
         self.conclude(outcome, Note::Hit).await;
     }
 
     /// Notes an answer from Cerebras, as [`Self::hit`] does.
     pub async fn settle(&mut self, outcome: Outcome<'_>) {
-        self.expose(false, self.cost(&outcome));
+        self.expose(false, |account| account.cost(&outcome));
         self.conclude(outcome, Note::Settled).await;
     }
 
@@ -246,7 +246,7 @@ impl<'a> Account<'a> {
 
     /// Notes an answer that broke off: what it used is used, but the same call may be made again.
     pub fn settle_broken(&self, outcome: Outcome<'_>) {
-        self.expose(true, self.cost(&outcome));
+        self.expose(true, |account| account.cost(&outcome));
         let called = self.called(&outcome);
         self.gateway.note(self.caller.tenant_name(), self.caller.region(), Note::Settled(called), Vec::new());
     }
@@ -273,9 +273,9 @@ impl<'a> Account<'a> {
     }
 
     /// Notes the call's part in an experiment, if it has one that was not told yet. A caller's own mistake is none of an arm's.
-    fn expose(&self, failed: bool, cost: Option<MicroDollars>) {
+    fn expose(&self, failed: bool, cost: impl FnOnce(&Self) -> Option<MicroDollars>) {
         let Some(exposure) = self.exposure.take().filter(|_| self.gateway.binds.ledger) else { return };
-        let exposure = exposure.measured(failed, cost, self.call.now_ms().saturating_sub(self.call.head.now_ms));
+        let exposure = exposure.measured(failed, cost(self), self.call.now_ms().saturating_sub(self.call.head.now_ms));
         self.gateway.note(self.caller.tenant_name(), self.caller.region(), Note::Exposed(exposure), Vec::new());
     }
 

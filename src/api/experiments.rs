@@ -8,14 +8,12 @@ use super::administration::{self, Ledger};
 use super::query::{self, Query};
 use super::{documents, tell};
 use crate::Gateway;
+use crate::admission::reading;
 use crate::admission::record::{Region, Scope};
 use crate::boundary::{Answered, Call};
 use crate::error::Error;
 use crate::learning::experiment::definition::{Definition, KIND, MOST_EXPERIMENTS, Metric, is_name};
-use crate::learning::experiment::report::report;
-use crate::learning::experiment::trial::Trial;
 use crate::ledger::message::{Message, Outcome};
-use crate::protocol::json::typed;
 
 /// The largest body, in bytes: eight prompts as long as they may be.
 const LARGEST_BODY: u32 = 256 * 1024;
@@ -27,8 +25,7 @@ const LARGEST_BODY: u32 = 256 * 1024;
 pub async fn list(gateway: &Gateway, call: &Call, query: Option<&str>, tenant: Option<&str>) -> Result<Answered, Error> {
     let query = Query::read(query, &["tenant"])?;
     let ledger = administration::owner(gateway, call, Scope::Experiments, tenant, query.tenant()?).await?;
-    let stored = stored(&ledger, None).await?;
-    let data: Vec<Value> = stored.iter().map(|one| shown(one, call.now_ms())).collect();
+    let data: Value = ledger.ask(&Message::Experiments { id: None }).await?;
     Ok(tell(gateway, call, 200, &json!({"object": "list", "data": data})))
 }
 
@@ -63,8 +60,11 @@ pub async fn answer(
 }
 
 async fn put(gateway: &Gateway, call: &Call, ledger: &Ledger<'_>, id: String) -> Result<Answered, Error> {
-    let definition: Definition = administration::body_within(call, LARGEST_BODY).await?;
-    definition.check()?;
+    let given = administration::bytes(call, LARGEST_BODY).await?;
+    let checked: Definition = reading::read(&given)?;
+    checked.check()?;
+    // It is kept as it was written: every field of it is known, and checked.
+    let definition: Value = reading::read(&given)?;
     documents::check_copies(gateway)?;
     let reply: Value = ledger.ask(&Message::PutExperiment { id: id.clone(), definition, who: ledger.who.clone() }).await?;
     if reply.get("error").is_some() {
@@ -208,38 +208,9 @@ async fn publish(gateway: &Gateway, call: &Call, ledger: &Ledger<'_>) -> Result<
     Ok(())
 }
 
-/// An experiment as the ledger has it.
-#[derive(Deserialize)]
-struct Stored {
-    name: String,
-    changed_ms: u64,
-    body: Definition,
-    trial: Trial,
-}
-
-async fn stored(ledger: &Ledger<'_>, id: Option<&str>) -> Result<Vec<Stored>, Error> {
-    let listed: Value = ledger.ask(&Message::Experiments { id: id.map(str::to_owned) }).await?;
-    typed::read(&listed.to_string()).map_err(|_| {
-        let message = "What the ledger has of the experiment is of another version of the gateway. Write it again.";
-        Error::new(500, "unreadable_documents", message).about("experiment")
-    })
-}
-
 async fn one(gateway: &Gateway, call: &Call, ledger: &Ledger<'_>, id: &str, status: u16) -> Result<Answered, Error> {
-    let stored = stored(ledger, Some(id)).await?;
-    let found = stored.first().ok_or_else(unknown)?;
-    Ok(tell(gateway, call, status, &shown(found, call.now_ms())))
-}
-
-fn shown(stored: &Stored, now_ms: u64) -> Value {
-    let definition = serde_json::to_value(&stored.body).unwrap_or_default();
-    json!({
-        "id": stored.name,
-        "object": "experiment",
-        "changed_ms": stored.changed_ms,
-        "definition": definition,
-        "results": report(&stored.body, &stored.trial, now_ms),
-    })
+    let listed: Value = ledger.ask(&Message::Experiments { id: Some(id.to_owned()) }).await?;
+    listed.get(0).map(|found| tell(gateway, call, status, found)).ok_or_else(unknown)
 }
 
 fn unknown() -> Error {

@@ -58,7 +58,7 @@ pub async fn take_part(gateway: &Gateway, call: &Call, caller: &Caller, id: &str
     let control = experiment.body.control();
     let takes_part = caller.record.experiments != Some(false);
     let (arm, counted) = match &experiment.ended {
-        Some(ended) => (ended.arm, false),
+        Some(arm) => (*arm, false),
         // A key that is kept out of experiments is answered as if there were none: by the control.
         None if !takes_part => (control, false),
         None => (draw.arm(&experiment.shares).unwrap_or(control), kept && gateway.binds.ledger),

@@ -8,6 +8,7 @@
 //! * [`ratio`]: whether subjects came to the arms as they should have
 //! * [`variation`]: a request as an arm wants it
 //! * [`known`]: what an isolate remembers of experiments
+//! * [`layout`]: a trial as it is stored
 //! * [`trial`]: a running experiment: exposures, observations, weights, guards, the end; [`report`] tells of it
 //!
 //! All of it is pure. Sums are `f64`: whole numbers in them are exact up to 2^53.
@@ -16,6 +17,7 @@ pub mod assignment;
 pub mod definition;
 pub mod distributions;
 pub mod known;
+pub mod layout;
 pub mod posterior;
 pub mod ratio;
 pub mod report;

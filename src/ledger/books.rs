@@ -248,7 +248,7 @@ impl<S: Storage> Books<S> {
             Message::PutDocument { kind, name, body, most, who } => self.put_document(&kind, &name, &body, most, who)?.to_string(),
             Message::Documents { kind, name } => self.documents(&kind, name.as_deref())?.to_string(),
             Message::DeleteDocument { kind, name, who } => self.delete_document(&kind, &name, who)?.to_string(),
-            Message::PutExperiment { id, definition, who } => self.put_experiment(&id, definition, who)?.to_string(),
+            Message::PutExperiment { id, definition, who } => self.put_experiment(&id, &definition, who)?.to_string(),
             Message::Experiments { id } => self.experiments(id.as_deref())?.to_string(),
             Message::StopExperiment { id, arm, who } => self.stop_experiment(&id, arm.as_deref(), who)?.to_string(),
             Message::DeleteExperiment { id, who } => self.delete_experiment(&id, who)?.to_string(),

@@ -1,16 +1,16 @@
 //! Experiments in the books: definitions are documents, and beside each stands its trial. A subject has a row for each arm that it has met, so
 //! that its part can be taken out again; an answer that was counted has one, so that what is told of it later finds its way.
 
-use std::collections::BTreeMap;
-
 use serde_json::{Value, json};
 
 use super::audit::hexadecimal;
 use super::books::{Books, value};
 use super::calendar::DAY_MS;
 use super::message::{Event, Exposure, Outcome};
-use super::storage::{Failure, Storage, cells};
+use super::storage::{Failure, Row, Storage, cells};
 use crate::learning::experiment::definition::{Definition, KIND, MOST_EXPERIMENTS, Metric};
+use crate::learning::experiment::layout;
+use crate::learning::experiment::report::report;
 use crate::learning::experiment::trial::{Change, Parts, Reason, Trial};
 use crate::protocol::json::typed;
 
@@ -19,26 +19,42 @@ pub const TOLD_WITHIN_MS: u64 = 30 * DAY_MS;
 /// Bytes of a run's key.
 const KEY_BYTES: usize = 16;
 
-/// What a message works on: read once, written once at its end.
+/// What a message works on: read once, written once at its end. A message is about few experiments and at most a hundred subjects.
 #[derive(Debug, Default)]
 pub(super) struct Bench {
-    trials: BTreeMap<String, (Definition, Trial)>,
-    subjects: BTreeMap<(String, String, usize), Subject>,
+    trials: Vec<(String, Definition, Trial)>,
+    subjects: Vec<Subject>,
 }
 
-#[derive(Debug, Default)]
+/// What a subject has brought to an arm.
+#[derive(Debug)]
 struct Subject {
+    experiment: String,
+    name: String,
+    arm: usize,
     alias: String,
     parts: Parts,
+}
+
+impl Bench {
+    fn trial(&mut self, id: &str) -> Option<(&Definition, &mut Trial)> {
+        self.trials.iter_mut().find(|(other, ..)| other == id).map(|(_, definition, trial)| (&*definition, trial))
+    }
+
+    fn keep(&mut self, subject: Subject) {
+        let same = |other: &Subject| other.experiment == subject.experiment && other.name == subject.name && other.arm == subject.arm;
+        self.subjects.retain(|other| !same(other));
+        self.subjects.push(subject);
+    }
 }
 
 impl<S: Storage> Books<S> {
     /// Writes an experiment down. What was seen stays when it says something of the new definition; else another run begins. Reply:
     /// `{"ok": true, "new": …, "begun": …}`, or the error of a document.
-    pub(super) fn put_experiment(&mut self, id: &str, definition: Definition, who: String) -> Result<Value, Failure> {
+    pub(super) fn put_experiment(&mut self, id: &str, body: &Value, who: String) -> Result<Value, Failure> {
+        let definition: Definition = typed::read(&body.to_string())?;
         let known = self.bench(id)?;
-        let body = serde_json::to_value(&definition)?;
-        let mut reply = self.put_document(KIND, id, &body, MOST_EXPERIMENTS, who)?;
+        let mut reply = self.put_document(KIND, id, body, MOST_EXPERIMENTS, who)?;
         if reply.get("error").is_some() {
             return Ok(reply);
         }
@@ -61,26 +77,36 @@ impl<S: Storage> Books<S> {
         Ok(reply)
     }
 
-    /// The experiments, or the one of an id, with all that was seen: `[{"name", "changed_ms", "body", "trial"}]`.
+    /// The experiments, or the one of an id, as they are shown: `[{"id", "object", "changed_ms", "definition", "results"}]`.
     pub(super) fn experiments(&self, id: Option<&str>) -> Result<Value, Failure> {
-        let sql = "SELECT name, changed_ms, body, trial FROM documents JOIN experiments ON name = id \
-                   WHERE kind = ?1 AND (?2 IS NULL OR name = ?2) ORDER BY name";
-        let rows = self.storage.query(sql, &cells![KIND, id])?;
-        let told = |row: &super::storage::Row| json!({"name": row.text(0), "changed_ms": row.number(1), "body": value(row.text(2)), "trial": value(row.text(3))});
-        Ok(rows.iter().map(told).collect())
+        let shown = |(row, definition, trial): (&Row, Definition, Trial)| {
+            json!({
+                "id": row.text(0),
+                "object": KIND,
+                "changed_ms": row.number(3),
+                "definition": value(row.text(1)),
+                "results": report(&definition, &trial, self.now_ms),
+            })
+        };
+        Ok(self.stored(id)?.iter().filter_map(|row| read(row).map(|(definition, trial)| shown((row, definition, trial)))).collect())
     }
 
     /// What isolates have to know of experiments: definitions, and what a subject's arm follows from.
     pub(super) fn experiment_copies(&self) -> Result<Value, Failure> {
-        let all = self.experiments(None)?;
-        let copied = all.as_array().into_iter().flatten().map(|one| {
-            let of = |field: &str| one.get("trial").and_then(|trial| trial.get(field)).cloned().unwrap_or_default();
-            json!({
-                "name": one.get("name"), "body": one.get("body"),
-                "run": of("run"), "key": of("key"), "shares": of("shares"), "ended": of("ended"),
-            })
-        });
-        Ok(copied.collect())
+        let copied = |row: &Row| {
+            let (_, trial) = read(row)?;
+            Some(json!({
+                "name": row.text(0), "body": value(row.text(1)), "run": trial.run, "key": trial.key, "shares": trial.shares,
+                "ended": trial.ended.map(|ended| ended.arm),
+            }))
+        };
+        Ok(self.stored(None)?.iter().filter_map(copied).collect())
+    }
+
+    fn stored(&self, id: Option<&str>) -> Result<Vec<Row>, Failure> {
+        let sql = "SELECT name, body, trial, changed_ms, key FROM documents JOIN experiments ON name = id \
+                   WHERE kind = ?1 AND (?2 IS NULL OR name = ?2) ORDER BY name";
+        self.storage.query(sql, &cells![KIND, id])
     }
 
     /// Ends an experiment: with an arm, or with the one that is better than all others, or with the control. Reply: `{"ok": true}`, or
@@ -112,30 +138,33 @@ impl<S: Storage> Books<S> {
     pub(super) fn expose(&mut self, exposure: &Exposure) -> Result<(), Failure> {
         let Exposure { experiment, run, arm, subject, user, shares, answer, values } = exposure;
         self.take_to_bench(experiment)?;
-        let alias = self.alias(user.as_deref())?;
-        let known = self.arms_of(experiment, subject)?;
-        let mut own = known.get(arm).cloned();
-        let now_ms = self.now_ms;
-        let Some((definition, trial)) = self.lab.trials.get_mut(experiment) else { return Ok(()) };
-        if trial.run != *run || trial.ended.is_some() || *arm >= trial.arms.len() {
+        let running = |(_, trial): (&Definition, &mut Trial)| trial.run == *run && trial.ended.is_none() && *arm < trial.arms.len();
+        if !self.lab.trial(experiment).is_some_and(running) {
             return Ok(());
         }
-        trial.count(*arm, own.is_none(), known.is_empty().then_some(shares));
-        let parts = own.get_or_insert_default();
-        let mut told: BTreeMap<Metric, f64> = values.iter().copied().collect();
+        let alias = self.alias(user.as_deref())?;
+        let known = self.arms_of(experiment, subject)?;
+        let first = known.is_empty();
+        let own = known.into_iter().find(|(other, _)| other == arm).map(|(_, parts)| parts);
+        let new = own.is_none();
+        let mut parts = own.unwrap_or_default();
+        let mut told = values.clone();
+        let now_ms = self.now_ms;
+        let Some((definition, trial)) = self.lab.trial(experiment) else { return Ok(()) };
+        trial.count(*arm, new, first.then_some(shares));
         if definition.goal.counts_silence() {
-            told.insert(definition.goal, 0.0);
+            told.push((definition.goal, 0.0));
         }
         for (metric, value) in &told {
             let change = Change { metric: *metric, before: None, after: Some(*value) };
-            trial.observe(definition, *arm, parts, &change, now_ms);
+            trial.observe(definition, *arm, &mut parts, &change, now_ms);
         }
-        let subject_key = (experiment.clone(), subject.clone(), *arm);
-        self.lab.subjects.insert(subject_key, Subject { alias: alias.clone(), parts: parts.clone() });
+        let told = serde_json::to_string(&layout::told_written(&told))?;
         self.batch.add(
             "INSERT OR REPLACE INTO experiment_answers (answer, experiment, subject, arm, alias, at_ms, told) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-            cells![answer, experiment, subject, place_of(*arm), alias, now_ms, serde_json::to_string(&told)?],
+            cells![answer, experiment, subject, place_of(*arm), &alias, now_ms, told],
         );
+        self.lab.keep(Subject { experiment: experiment.clone(), name: subject.clone(), arm: *arm, alias, parts });
         Ok(())
     }
 
@@ -155,20 +184,23 @@ impl<S: Storage> Books<S> {
         let Some(row) = rows.first().filter(|row| experiment.is_none_or(|experiment| experiment == row.text(0))) else {
             return Ok(false);
         };
-        let (experiment, subject, arm) =
-            (row.text(0).to_owned(), row.text(1).to_owned(), usize::try_from(row.number(2)).unwrap_or(usize::MAX));
-        let mut told: BTreeMap<Metric, f64> = typed::read(row.text(4))?;
-        self.take_to_bench(&experiment)?;
-        let mut parts = self.arms_of(&experiment, &subject)?.remove(&arm).unwrap_or_default();
+        let (experiment, subject, arm) = (row.text(0), row.text(1), arm_of(row, 2));
+        let mut told = layout::told_read(&numbers(row, 4)?);
+        self.take_to_bench(experiment)?;
+        let own = self.arms_of(experiment, subject)?.into_iter().find(|(other, _)| *other == arm);
+        let mut parts = own.map(|(_, parts)| parts).unwrap_or_default();
         let now_ms = self.now_ms;
-        let Some((definition, trial)) = self.lab.trials.get_mut(&experiment) else { return Ok(false) };
+        let Some((definition, trial)) = self.lab.trial(experiment) else { return Ok(false) };
         for (metric, value) in values {
-            let before = told.insert(*metric, *value);
+            let before = told.iter().position(|(other, _)| other == metric).map(|place| told.swap_remove(place).1);
+            told.push((*metric, *value));
             let change = Change { metric: *metric, before, after: Some(*value) };
             trial.observe(definition, arm, &mut parts, &change, now_ms);
         }
-        self.lab.subjects.insert((experiment, subject, arm), Subject { alias: row.text(3).to_owned(), parts });
-        self.batch.add("UPDATE experiment_answers SET told = ?2 WHERE answer = ?1", cells![answer, serde_json::to_string(&told)?]);
+        let (experiment, name, alias) = (experiment.to_owned(), subject.to_owned(), row.text(3).to_owned());
+        self.lab.keep(Subject { experiment, name, arm, alias, parts });
+        let told = serde_json::to_string(&layout::told_written(&told))?;
+        self.batch.add("UPDATE experiment_answers SET told = ?2 WHERE answer = ?1", cells![answer, told]);
         Ok(true)
     }
 
@@ -176,7 +208,7 @@ impl<S: Storage> Books<S> {
     pub(super) fn conclude_experiments(&mut self) -> Result<bool, Failure> {
         let Bench { trials, subjects } = std::mem::take(&mut self.lab);
         let mut copy = false;
-        for (id, (definition, mut trial)) in trials {
+        for (id, definition, mut trial) in trials {
             if trial.renew(&definition, self.now_ms) {
                 copy = true;
                 self.tell_end(&id, &definition, &trial)?;
@@ -185,11 +217,11 @@ impl<S: Storage> Books<S> {
             }
             self.keep_trial(&id, &trial)?;
         }
-        for ((experiment, subject, arm), Subject { alias, parts }) in subjects {
-            let parts = serde_json::to_string(&parts)?;
+        for Subject { experiment, name, arm, alias, parts } in subjects {
+            let parts = serde_json::to_string(&layout::parts_written(&parts))?;
             self.batch.add(
                 "INSERT OR REPLACE INTO experiment_subjects (experiment, subject, arm, alias, parts) VALUES (?1, ?2, ?3, ?4, ?5)",
-                cells![experiment, subject, place_of(arm), alias, parts],
+                cells![experiment, name, place_of(arm), alias, parts],
             );
         }
         Ok(copy)
@@ -201,14 +233,14 @@ impl<S: Storage> Books<S> {
         let rows = self.storage.query(sql, &cells![alias])?;
         for row in &rows {
             self.take_to_bench(row.text(0))?;
-            let parts: Parts = typed::read(row.text(2))?;
-            if let Some((_, trial)) = self.lab.trials.get_mut(row.text(0)) {
-                trial.forget(usize::try_from(row.number(1)).unwrap_or(usize::MAX), &parts);
+            let parts = layout::parts_read(&numbers(row, 2)?);
+            if let Some((_, trial)) = self.lab.trial(row.text(0)) {
+                trial.forget(arm_of(row, 1), &parts);
             }
         }
         self.batch.add("DELETE FROM experiment_subjects WHERE alias = ?1", cells![alias]);
         self.batch.add("DELETE FROM experiment_answers WHERE alias = ?1", cells![alias]);
-        for (id, (_, trial)) in std::mem::take(&mut self.lab).trials {
+        for (id, _, trial) in std::mem::take(&mut self.lab).trials {
             self.keep_trial(&id, &trial)?;
         }
         Ok(u64::try_from(rows.len()).unwrap_or(u64::MAX))
@@ -221,48 +253,46 @@ impl<S: Storage> Books<S> {
         let mut told = Vec::with_capacity(rows.len());
         for row in &rows {
             let definition = self.bench(row.text(0))?.map(|(definition, _)| definition);
-            let arm = definition.and_then(|definition| {
-                definition.arms.get(usize::try_from(row.number(1)).unwrap_or(usize::MAX)).map(|arm| arm.name.clone())
-            });
-            told.push(json!({"experiment": row.text(0), "arm": arm, "values": value(row.text(2))}));
+            let arm = definition.and_then(|definition| definition.arms.get(arm_of(row, 1)).map(|arm| arm.name.clone()));
+            let parts = layout::parts_read(&numbers(row, 2)?);
+            let values: Vec<Value> =
+                parts.iter().map(|(metric, part)| json!({"metric": metric, "values": part.values, "sum": part.sum})).collect();
+            told.push(json!({"experiment": row.text(0), "arm": arm, "values": values}));
         }
         Ok(told)
     }
 
     fn take_to_bench(&mut self, id: &str) -> Result<(), Failure> {
-        if !self.lab.trials.contains_key(id)
-            && let Some(bench) = self.bench(id)?
+        if self.lab.trial(id).is_none()
+            && let Some((definition, trial)) = self.bench(id)?
         {
-            self.lab.trials.insert(id.to_owned(), bench);
+            self.lab.trials.push((id.to_owned(), definition, trial));
         }
         Ok(())
     }
 
-    /// An experiment as it is stored; none when another version has written it: notes of calls must not fail for it.
+    /// An experiment as it is stored.
     fn bench(&self, id: &str) -> Result<Option<(Definition, Trial)>, Failure> {
-        let sql = "SELECT body, trial FROM documents JOIN experiments ON name = id WHERE kind = ?1 AND name = ?2";
-        let rows = self.storage.query(sql, &cells![KIND, id])?;
-        Ok(rows.first().and_then(|row| typed::read(row.text(0)).ok().zip(typed::read(row.text(1)).ok())))
+        Ok(self.stored(Some(id))?.first().and_then(read))
     }
 
     /// What a subject has brought, by arm: as this message has it, else as it is stored.
-    fn arms_of(&self, experiment: &str, subject: &str) -> Result<BTreeMap<usize, Parts>, Failure> {
+    fn arms_of(&self, experiment: &str, subject: &str) -> Result<Vec<(usize, Parts)>, Failure> {
+        let theirs = self.lab.subjects.iter().filter(|one| one.experiment == experiment && one.name == subject);
+        let mut arms: Vec<(usize, Parts)> = theirs.map(|one| (one.arm, one.parts.clone())).collect();
         let sql = "SELECT arm, parts FROM experiment_subjects WHERE experiment = ?1 AND subject = ?2";
-        let mut arms = BTreeMap::new();
         for row in self.storage.query(sql, &cells![experiment, subject])? {
-            arms.insert(usize::try_from(row.number(0)).unwrap_or(usize::MAX), typed::read(row.text(1))?);
-        }
-        let (from, to) = ((experiment.to_owned(), subject.to_owned(), 0), (experiment.to_owned(), subject.to_owned(), usize::MAX));
-        for ((.., arm), Subject { parts, .. }) in self.lab.subjects.range(from..=to) {
-            arms.insert(*arm, parts.clone());
+            let arm = arm_of(&row, 0);
+            if !arms.iter().any(|(other, _)| *other == arm) {
+                arms.push((arm, layout::parts_read(&numbers(&row, 1)?)));
+            }
         }
         Ok(arms)
     }
 
     fn keep_trial(&mut self, id: &str, trial: &Trial) -> Result<(), Failure> {
-        let trial = serde_json::to_string(trial)?;
-        let sql = "INSERT INTO experiments (id, trial) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET trial = excluded.trial";
-        self.batch.add(sql, cells![id, trial]);
+        let numbers = serde_json::to_string(&layout::written(trial))?;
+        self.batch.add("INSERT OR REPLACE INTO experiments (id, key, trial) VALUES (?1, ?2, ?3)", cells![id, &trial.key, numbers]);
         Ok(())
     }
 
@@ -275,9 +305,23 @@ impl<S: Storage> Books<S> {
     fn tell_end(&mut self, id: &str, definition: &Definition, trial: &Trial) -> Result<(), Failure> {
         let Some(ended) = trial.ended.as_ref().filter(|ended| ended.reason != Reason::Asked) else { return Ok(()) };
         let arm = definition.arms.get(ended.arm).map(|arm| arm.name.as_str());
-        let details = json!({"name": id, "arm": arm, "reason": ended.reason});
+        let details = json!({"name": id, "arm": arm, "reason": ended.reason.name()});
         self.append(&Event { what: "experiment_ended".to_owned(), who: String::new(), user: None, details }).map(drop)
     }
+}
+
+/// A definition and its trial; none when another version has written them: notes of calls must not fail for it.
+fn read(row: &Row) -> Option<(Definition, Trial)> {
+    let trial: Vec<f64> = typed::read(row.text(2)).ok()?;
+    typed::read(row.text(1)).ok().zip(layout::read(row.text(4), &trial))
+}
+
+fn numbers(row: &Row, column: usize) -> Result<Vec<f64>, Failure> {
+    Ok(typed::read(row.text(column))?)
+}
+
+fn arm_of(row: &Row, column: usize) -> usize {
+    usize::try_from(row.number(column)).unwrap_or(usize::MAX)
 }
 
 fn place_of(arm: usize) -> u64 {

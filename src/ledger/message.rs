@@ -7,7 +7,7 @@ use super::terms::Terms;
 use crate::admission::record::{KeyRecord, TenantRecord};
 use crate::cloud::health::shared::{Rule, Tidings};
 use crate::cloud::models::MicroDollars;
-use crate::learning::experiment::definition::{Definition, Metric};
+use crate::learning::experiment::definition::Metric;
 use crate::protocol::usage::Usage;
 
 /// What a ledger is asked.
@@ -98,12 +98,12 @@ pub enum Message {
     PutExperiment {
         /// Its id.
         id: String,
-        /// What it says.
-        definition: Definition,
+        /// What it says: a definition that was checked.
+        definition: Value,
         /// Who writes it: a key's id, or `admin`.
         who: String,
     },
-    /// The experiments with all that was seen.
+    /// The experiments, with what there is to tell of what was seen.
     Experiments {
         /// Only the one of this id.
         #[serde(default)]

@@ -30,7 +30,7 @@ pub const TABLES: &[&str] = &[
     "CREATE TABLE IF NOT EXISTS documents (kind TEXT NOT NULL, name TEXT NOT NULL, changed_ms INTEGER NOT NULL, body TEXT NOT NULL, \
      PRIMARY KEY (kind, name)) WITHOUT ROWID",
     // What was seen of experiments, whose definitions are documents; what each subject has brought to an arm; which arm gave an answer.
-    "CREATE TABLE IF NOT EXISTS experiments (id TEXT PRIMARY KEY, trial TEXT NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE IF NOT EXISTS experiments (id TEXT PRIMARY KEY, key TEXT NOT NULL, trial TEXT NOT NULL) WITHOUT ROWID",
     "CREATE TABLE IF NOT EXISTS experiment_subjects (experiment TEXT NOT NULL, subject TEXT NOT NULL, arm INTEGER NOT NULL, \
      alias TEXT NOT NULL, parts TEXT NOT NULL, PRIMARY KEY (experiment, subject, arm)) WITHOUT ROWID",
     "CREATE INDEX IF NOT EXISTS experiment_subjects_by_alias ON experiment_subjects (alias) WHERE alias <> ''",

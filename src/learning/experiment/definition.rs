@@ -1,6 +1,6 @@
 //! An experiment as it is written down.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::sequence::Shares;
 use crate::error::Error;
@@ -24,7 +24,7 @@ const MOST_SUBJECTS: u64 = 1_000_000;
 const WHOLE: f64 = 1.0;
 
 /// What is measured of an answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Metric {
     /// The share of thumbs that are up.
@@ -49,7 +49,43 @@ pub enum Metric {
     ErrorRate,
 }
 
+impl Serialize for Metric {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
 impl Metric {
+    /// All of them, in the order by which stored figures refer to them: a new one comes last.
+    pub const ALL: [Self; 10] = [
+        Self::ThumbsUp,
+        Self::Published,
+        Self::Approved,
+        Self::Rating,
+        Self::EngagementRate,
+        Self::ClickRate,
+        Self::Score,
+        Self::LatencyMs,
+        Self::Cost,
+        Self::ErrorRate,
+    ];
+
+    /// Its name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::ThumbsUp => "thumbs_up",
+            Self::Published => "published",
+            Self::Approved => "approved",
+            Self::Rating => "rating",
+            Self::EngagementRate => "engagement_rate",
+            Self::ClickRate => "click_rate",
+            Self::Score => "score",
+            Self::LatencyMs => "latency_ms",
+            Self::Cost => "cost",
+            Self::ErrorRate => "error_rate",
+        }
+    }
+
     /// Whether each value is 0 or 1.
     pub const fn is_rate(self) -> bool {
         matches!(self, Self::ThumbsUp | Self::Published | Self::Approved | Self::ErrorRate)
@@ -72,22 +108,22 @@ impl Metric {
 }
 
 /// One way to answer.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Arm {
     /// Its name.
     pub name: String,
     /// The model that answers, or `auto`; the caller's own when there is none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub model: Option<String>,
     /// What the model is told before everything else.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub prompt: Option<String>,
     /// In place of the caller's.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub temperature: Option<f64>,
     /// Whether posts are humanized, in place of the caller's word.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub humanize: Option<bool>,
     /// Its part of a fixed split, and of the first one otherwise.
     #[serde(default = "one")]
@@ -95,7 +131,7 @@ pub struct Arm {
 }
 
 /// How arms get their shares.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Assignment {
     /// As their weights say.
@@ -106,7 +142,7 @@ pub enum Assignment {
 }
 
 /// A metric that must not become worse.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Guard {
     /// Which.
@@ -117,7 +153,7 @@ pub struct Guard {
 }
 
 /// When an experiment ends by itself.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Stop {
     /// Whether it ends when an arm is better than all others.
@@ -141,16 +177,16 @@ impl Default for Stop {
 }
 
 /// An experiment.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Definition {
     /// What it is about.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[serde(default)]
     pub description: String,
     /// Its arms.
     pub arms: Vec<Arm>,
     /// The arm that others are held against; the first, unless it is said.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub control: Option<String>,
     /// What is to become better.
     pub goal: Metric,

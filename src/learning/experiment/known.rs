@@ -6,7 +6,6 @@ use std::rc::Rc;
 use serde::Deserialize;
 
 use super::definition::Definition;
-use super::trial::Ended;
 use crate::admission::memory::{Memory, REMEMBERED_MS};
 use crate::protocol::json::typed;
 
@@ -23,9 +22,9 @@ pub struct Known {
     pub key: String,
     /// The arms' shares.
     pub shares: Vec<f64>,
-    /// The end.
+    /// The place of the arm that answers behind the end; none while it runs.
     #[serde(default)]
-    pub ended: Option<Ended>,
+    pub ended: Option<usize>,
 }
 
 /// What an isolate remembers.

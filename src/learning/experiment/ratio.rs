@@ -5,15 +5,13 @@
 //! 1/p with a chance of at most p when they were (Ville's inequality). It bets as Lindon and Malek do (Anytime-valid inference for multinomial
 //! count data, NeurIPS 2022) on what was seen before, here relative to what was to be expected, so that weights may move meanwhile.
 
-use serde::{Deserialize, Serialize};
-
 /// How many subjects the bet's first word counts for: that all is as it should be.
 const PRIOR: f64 = 100.0;
 /// From which p-value on a mismatch is said.
 pub const MISMATCH: f64 = 0.001;
 
 /// What was seen of subjects' first arms.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct SampleRatio {
     /// How many came to each arm.
     pub observed: Vec<f64>,

@@ -20,9 +20,11 @@ pub fn report(definition: &Definition, trial: &Trial, now_ms: u64) -> Value {
         .map(|(place, seen)| {
             let mut metrics = Map::new();
             for (metric, tally) in &seen.tallies {
-                let key = json!(metric).as_str().unwrap_or_default().to_owned();
                 let mean = (tally.values > 0.0).then(|| precise(tally.sum / tally.values));
-                metrics.insert(key, json!({"values": tally.values.round(), "subjects": tally.subjects.round(), "mean": mean}));
+                metrics.insert(
+                    metric.name().to_owned(),
+                    json!({"values": tally.values.round(), "subjects": tally.subjects.round(), "mean": mean}),
+                );
             }
             json!({
                 "name": name(place),
@@ -34,11 +36,11 @@ pub fn report(definition: &Definition, trial: &Trial, now_ms: u64) -> Value {
                 "probability_best": chances.get(place).copied().map(precise),
                 "lift": if place == control { Value::Null } else { lift(definition, trial, place) },
                 "guards": if place == control { Value::Null } else { guards(definition, trial, place) },
-                "halted": seen.halted,
+                "halted": seen.halted.as_ref().map(|halted| json!({"metric": halted.metric, "at_ms": halted.at_ms})),
             })
         })
         .collect();
-    let ended = trial.ended.as_ref().map(|ended| json!({"reason": ended.reason, "arm": name(ended.arm), "at_ms": ended.at_ms}));
+    let ended = trial.ended.as_ref().map(|ended| json!({"reason": ended.reason.name(), "arm": name(ended.arm), "at_ms": ended.at_ms}));
     let ratio = &trial.ratio;
     json!({
         "status": if ended.is_some() { "ended" } else { "running" },
@@ -73,7 +75,7 @@ fn posterior(posterior: &Posterior) -> Value {
 /// The gain over the control, which is above 0 when it is better, whatever the metric.
 fn lift(definition: &Definition, trial: &Trial, place: usize) -> Value {
     let mean = |place: usize| {
-        let tally = trial.arms.get(place)?.tallies.get(&definition.goal)?;
+        let tally = trial.arms.get(place)?.tally(definition.goal)?;
         (tally.values > 0.0).then(|| tally.sum / tally.values)
     };
     let Some((theirs, control)) = mean(place).zip(mean(definition.control())) else { return Value::Null };

@@ -4,10 +4,8 @@
 //! the error is that of a ratio of two sums over subjects (the linearised variance of a cluster sample; Cochran, Sampling Techniques, 1977,
 //! chapter 6). With one value a subject it is the usual one.
 
-use serde::{Deserialize, Serialize};
-
 /// What one subject has brought to an arm, of one metric.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Part {
     /// How many values.
     pub values: f64,
@@ -16,7 +14,7 @@ pub struct Part {
 }
 
 /// What all subjects have brought to an arm, of one metric.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Tally {
     /// How many subjects have brought something.
     pub subjects: f64,
@@ -75,7 +73,7 @@ impl Tally {
 }
 
 /// Sums of values that count less the older they are: half as much after each half-life.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Recent {
     /// Until when they are discounted, in ms since 1970.
     pub at_ms: u64,

@@ -1,20 +1,25 @@
 //! A running experiment: what was seen of its arms, the shares that follow, and when an arm or all of it ends.
 
-use std::collections::BTreeMap;
-
-use serde::{Deserialize, Serialize};
-
 use super::definition::{Assignment, Definition, Metric};
 use super::posterior::{Posterior, chances};
 use super::ratio::SampleRatio;
 use super::sequence::{Interval, Shares, difference};
 use super::tally::{Estimate, Part, Recent, Tally};
 
-/// What a subject has brought to an arm.
-pub type Parts = BTreeMap<Metric, Part>;
+/// What a subject has brought to an arm, by metric.
+pub type Parts = Vec<(Metric, Part)>;
+
+/// What stands under a metric, new where nothing does.
+fn under<T: Default>(list: &mut Vec<(Metric, T)>, metric: Metric) -> Option<&mut T> {
+    let place = list.iter().position(|(other, _)| *other == metric).unwrap_or_else(|| {
+        list.push((metric, T::default()));
+        list.len().saturating_sub(1)
+    });
+    list.get_mut(place).map(|(_, value)| value)
+}
 
 /// Why an arm gets no more subjects: a guard found it to be worse.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Halted {
     /// The guard's metric.
     pub metric: Metric,
@@ -23,26 +28,29 @@ pub struct Halted {
 }
 
 /// What was seen of an arm.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Seen {
     /// How many calls it answered.
     pub calls: u64,
     /// How many subjects it has had.
     pub subjects: u64,
     /// By metric.
-    #[serde(default)]
-    pub tallies: BTreeMap<Metric, Tally>,
+    pub tallies: Vec<(Metric, Tally)>,
     /// Of the goal, the older the less.
-    #[serde(default)]
     pub recent: Recent,
     /// Why it gets no more subjects.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub halted: Option<Halted>,
 }
 
+impl Seen {
+    /// What was seen of a metric.
+    pub fn tally(&self, metric: Metric) -> Option<&Tally> {
+        self.tallies.iter().find(|(other, _)| *other == metric).map(|(_, tally)| tally)
+    }
+}
+
 /// How an experiment ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {
     /// One arm is better than all others.
     Winner,
@@ -54,8 +62,20 @@ pub enum Reason {
     Asked,
 }
 
+impl Reason {
+    /// Its name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Winner => "winner",
+            Self::Guards => "guards",
+            Self::MostSubjects => "most_subjects",
+            Self::Asked => "asked",
+        }
+    }
+}
+
 /// The end of an experiment.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Ended {
     /// Why.
     pub reason: Reason,
@@ -66,7 +86,7 @@ pub struct Ended {
 }
 
 /// A running experiment, or one that has ended.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Trial {
     /// Which run of its id this is: what was seen in another one counts no longer.
     pub run: u64,
@@ -81,12 +101,10 @@ pub struct Trial {
     /// The arms.
     pub arms: Vec<Seen>,
     /// Whether somebody has changed a fixed split, which is none from then on.
-    #[serde(default)]
     pub moved: bool,
     /// Whether subjects came as they should have.
     pub ratio: SampleRatio,
     /// The end.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended: Option<Ended>,
 }
 
@@ -123,7 +141,7 @@ impl Trial {
     }
 
     /// Takes a value of a subject in an arm: `after` in place of `before`, none of which may be there yet. What is nobody's business, such as a
-    /// value that is no number, changes nothing. Returns what the subject has brought now.
+    /// value that is no number, changes nothing.
     pub fn observe(&mut self, definition: &Definition, arm: usize, own: &mut Parts, change: &Change, now_ms: u64) {
         let Some(seen) = self.arms.get_mut(arm) else { return };
         let Change { metric, before, after } = *change;
@@ -132,11 +150,11 @@ impl Trial {
         let values = count(after) - count(before);
         let sum = after.unwrap_or_default() - before.unwrap_or_default();
         let square = |value: Option<f64>| value.map_or(0.0, |value| value * value);
-        let part = own.entry(metric).or_default();
+        let (Some(part), Some(tally)) = (under(own, metric), under(&mut seen.tallies, metric)) else { return };
         let then = *part;
         part.values = (part.values + values).max(0.0);
         part.sum += sum;
-        seen.tallies.entry(metric).or_default().replace(then, *part);
+        tally.replace(then, *part);
         if metric == definition.goal {
             seen.recent = seen.recent.at(now_ms, definition.half_life_ms());
             seen.recent.add(values, sum, square(after) - square(before));
@@ -148,7 +166,9 @@ impl Trial {
         let Some(seen) = self.arms.get_mut(arm) else { return };
         seen.subjects = seen.subjects.saturating_sub(1);
         for (metric, part) in own {
-            seen.tallies.entry(*metric).or_default().replace(*part, Part::default());
+            if let Some(tally) = under(&mut seen.tallies, *metric) {
+                tally.replace(*part, Part::default());
+            }
         }
     }
 
@@ -221,7 +241,7 @@ impl Trial {
 
     /// The mean of an arm, once it has enough subjects.
     pub fn estimate(&self, definition: &Definition, place: usize, metric: Metric) -> Option<Estimate> {
-        let estimate = self.arms.get(place)?.tallies.get(&metric)?.estimate(metric.is_rate())?;
+        let estimate = self.arms.get(place)?.tally(metric)?.estimate(metric.is_rate())?;
         #[expect(clippy::cast_precision_loss, reason = "a million at the most")]
         let least = definition.stop.least_subjects as f64;
         (estimate.subjects >= least).then_some(estimate)
@@ -264,8 +284,13 @@ impl Trial {
         let posteriors = self.posteriors(definition, now_ms);
         let live = self.live();
         let theirs: Vec<Posterior> = live.iter().filter_map(|place| posteriors.get(*place).copied()).collect();
-        let mut found = live.iter().zip(chances(&theirs, definition.goal.less_is_better())).collect::<BTreeMap<_, _>>();
-        (0..self.arms.len()).map(|place| found.remove(&place).unwrap_or_default()).collect()
+        let mut found = vec![0.0; self.arms.len()];
+        for (place, chance) in live.iter().zip(chances(&theirs, definition.goal.less_is_better())) {
+            if let Some(slot) = found.get_mut(*place) {
+                *slot = chance;
+            }
+        }
+        found
     }
 
     fn share(&mut self, definition: &Definition, now_ms: u64) {
