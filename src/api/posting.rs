@@ -3,13 +3,14 @@
 
 mod by_rule;
 mod questions;
-
-use std::rc::Rc;
+mod scenes;
+mod seeing;
+mod steps;
 
 use serde_json::{Map, Value, json};
 
 use super::guarding::{self, Guarding};
-use super::understanding::{Door, own_intents};
+use super::understanding::Door;
 use crate::cloud::inquire::Asker;
 use crate::content::brand::Brand;
 use crate::content::compose::{Composed, Frame, compose, enforced};
@@ -21,11 +22,7 @@ use crate::content::prompt::Work;
 use crate::content::{score, wording};
 use crate::error::{self, Error};
 use crate::protocol::usage::Usage;
-use crate::understanding::{self, Mode, Subject, rounded};
-
-/// From which score on wording is rewritten by a model: a single phrase in a short post is no habit. What code can make plain is made plain
-/// before.
-const WORN: f64 = 40.0;
+use crate::understanding::{Mode, rounded};
 
 /// What questions to models have used.
 #[derive(Clone, Default)]
@@ -77,7 +74,8 @@ impl<'a> Desk<'a> {
     /// What a guardrail or the ledger refuses before anything was written, and 499 for a caller that has gone.
     pub async fn work(&mut self) -> Result<Value, Error> {
         match self.order.task {
-            Task::Posts | Task::Optimize => self.write().await,
+            Task::Posts | Task::Optimize | Task::Personalize => self.write().await,
+            Task::Video => self.film().await,
             Task::Adapt => self.adapt().await,
             Task::Humanize => self.humanize().await,
             Task::Score => self.score().await,
@@ -141,7 +139,7 @@ impl<'a> Desk<'a> {
             return Ok(());
         }
         let step = match work {
-            Work::Write => "generation",
+            Work::Write | Work::Personalize | Work::Film => "generation",
             Work::Adapt => "adaptation",
             Work::Rewrite => "humanizing",
             Work::Judge => "score",
@@ -172,7 +170,8 @@ impl<'a> Desk<'a> {
 
     async fn write(&mut self) -> Result<Value, Error> {
         let intent = if self.order.steps.intent { self.intent().await? } else { None };
-        let mut slots: Vec<Slot> = Vec::new();
+        let mut slots = self.alternatives();
+        let pictures = slots.len();
         for platform in &self.order.platforms {
             for variant in 1..=self.order.variants {
                 slots.push(Slot {
@@ -185,39 +184,54 @@ impl<'a> Desk<'a> {
         }
         let (links, hashtags) = self.extras();
         let judge = |desk: &Self, slot: &Slot, draft: Option<Draft>| {
-            let Some(platform) = slot.platform else { return Judged::Useless(Fault { code: "missing", words: String::new() }) };
-            draft::written(desk.order, &desk.rules(platform), desk.frame(&links, &hashtags), draft)
+            let Some(platform) = slot.platform else { return draft::described(desk.order, desk.brand.as_ref(), draft) };
+            let judge = if desk.order.person.is_some() { draft::personal } else { draft::written };
+            judge(desk.order, &desk.rules(platform), desk.frame(&links, &hashtags), draft)
         };
-        let mut outcomes = self.drafts(Work::Write, intent.as_deref(), &slots, &judge).await?;
+        let work = if self.order.person.is_some() { Work::Personalize } else { Work::Write };
+        let mut outcomes = self.drafts(work, intent.as_deref(), &slots, &judge).await?;
         self.step("generation", json!({}));
+        let images = self.described(outcomes.drain(..pictures).collect());
+        slots.drain(..pictures);
         if self.order.steps.humanizing {
             self.humanized(&slots, &mut outcomes).await?;
         }
+        let mut whole: Vec<String> = Vec::new();
         let posts: Vec<Value> = slots
             .iter()
             .zip(outcomes)
             .filter_map(|(slot, Outcome { draft, fault })| {
                 let rules = self.rules(slot.platform?);
                 let frame = self.frame(&links, &hashtags);
-                let (text, suggested) = match draft {
-                    Some(draft) => (draft.text, draft.list),
-                    None => (draft::stand_in(self.order), Vec::new()),
+                let (composed, missing) = match draft {
+                    Some(draft) => (compose(&rules, &draft.text, &draft.list, frame), Vec::new()),
+                    None if self.order.from_text => draft::by_rule(&rules, &self.order.subject, frame),
+                    None => (compose(&rules, &draft::stand_in(self.order), &[], frame), Vec::new()),
                 };
-                let composed = compose(&rules, &text, &suggested, frame);
                 let fault = fault.or_else(|| composed.shortened.then_some("too_long"));
-                Some(self.post(slot, &rules, &composed, fault, &[]))
+                whole.push(composed.whole());
+                Some(self.post(slot, &rules, &composed, fault, &missing))
             })
             .collect();
         self.finish_posts();
         let mut more = Map::new();
-        let object = match &self.order.study {
-            Some(study) => {
+        let object = match (&self.order.study, &self.order.person) {
+            (Some(study), _) => {
                 study.tell(&mut more);
                 "optimization"
             }
-            None => "posts",
+            (None, Some(person)) => {
+                let languages = self.brand.as_ref().map_or(&[][..], |brand| &brand.languages);
+                let theirs = self.order.wanted_language(languages) == person.language();
+                person.tell(&whole, theirs, &mut more);
+                "personalization"
+            }
+            (None, None) => "posts",
         };
         more.insert("posts".to_owned(), Value::from(posts));
+        if pictures > 0 {
+            more.insert("images".to_owned(), Value::from(images));
+        }
         Ok(self.told(object, Value::Object(more)))
     }
 
@@ -326,61 +340,6 @@ impl<'a> Desk<'a> {
         }
         self.step("score", json!({}));
         Ok(self.told("scores", json!({"scores": scores})))
-    }
-
-    /// What is wanted: the edge's word, and the cloud's where that is unsure.
-    async fn intent(&mut self) -> Result<Option<String>, Error> {
-        let Asker { gateway, call, caller, .. } = self.door.asker;
-        // An order can be understood without the tenant's own intents.
-        let own = own_intents(gateway, call, caller).await.unwrap_or_else(|_| Rc::default());
-        let text = self.order.subject.as_str();
-        let mut verdict = understanding::intents::edge(text, &own);
-        if verdict.unsure {
-            let question = understanding::cloud::inquiry(Subject::Intents, &own, &[text], None, false);
-            let read = |answer: Value| understanding::cloud::read(Subject::Intents, &own, &[text], &answer);
-            match self.ask(question, read).await {
-                Ok(mut said) => verdict = said.pop().unwrap_or(verdict),
-                Err(error) if error.code == "model_not_allowed" => verdict.cloud_failure = Some(error.code),
-                Err(error) => {
-                    self.tolerate(&error)?;
-                    verdict.cloud_failure = Some(error.code);
-                }
-            }
-        }
-        let result = verdict.result();
-        let intent = result.get("intent").and_then(Value::as_str).map(str::to_owned);
-        self.step("intent", json!({"result": result}));
-        Ok(intent)
-    }
-
-    /// Makes wording plain: by rule, and by a model where that does not suffice.
-    async fn humanized(&mut self, slots: &[Slot], outcomes: &mut [Outcome]) -> Result<(), Error> {
-        let mut worn: Vec<(usize, Slot)> = Vec::new();
-        let mut changed = 0_u32;
-        for (place, (slot, outcome)) in slots.iter().zip(outcomes.iter_mut()).enumerate() {
-            let Some(draft) = &mut outcome.draft else { continue };
-            let plain = wording::plain(&draft.text);
-            changed = changed.saturating_add(u32::from(plain != draft.text));
-            draft.text = plain;
-            if wording::score(&draft.text) > WORN {
-                worn.push((place, Slot { source: draft.text.clone(), ..slot.clone() }));
-            }
-        }
-        if !worn.is_empty() {
-            let asked: Vec<Slot> = worn.iter().map(|(_, slot)| slot.clone()).collect();
-            let judge =
-                |desk: &Self, slot: &Slot, draft: Option<Draft>| draft::rewritten(desk.order, desk.brand.as_ref(), &slot.source, draft);
-            let rewritten = self.drafts(Work::Rewrite, None, &asked, &judge).await?;
-            for ((place, _), rewrite) in worn.iter().zip(rewritten) {
-                // What was written before is a post all the same, if a worn one.
-                if let (Some(draft), Some(text)) = (outcomes.get_mut(*place).and_then(|outcome| outcome.draft.as_mut()), rewrite.draft) {
-                    draft.text = text.text;
-                    changed = changed.saturating_add(1);
-                }
-            }
-        }
-        self.step("humanizing", json!({"changed": changed}));
-        Ok(())
     }
 
     /// Links and hashtags of every post: the order's, and the brand's.

@@ -7,7 +7,7 @@ use super::administration::Ledger;
 use super::participation::{Part, take_part};
 use super::posting::{Desk, event};
 use super::understanding::{Door, read_body};
-use super::{add_common, brands};
+use super::{add_common, administration, brands};
 use crate::Gateway;
 use crate::admission;
 use crate::admission::record::Scope;
@@ -22,6 +22,9 @@ use crate::understanding::{Mode, vectors};
 /// The name under which scores of the gateway's own are counted.
 const SCORE_MODEL: &str = "maya-edge-score";
 
+/// The largest body with pictures, in bytes: theirs, and what stands beside them.
+const LARGEST: u32 = 5 * 1024 * 1024;
+
 /// Answers an order.
 ///
 /// # Errors
@@ -30,7 +33,10 @@ const SCORE_MODEL: &str = "maya-edge-score";
 pub async fn answer(gateway: &Gateway, call: &Call, task: Task, tenant: Option<&str>) -> Result<Answered, Error> {
     let config = gateway.config()?;
     let caller = admission::admit(gateway, call, Scope::Content, tenant).await?;
-    let door = Door { asker: Asker { gateway, config, call, caller: &caller }, body: read_body(call).await? };
+    let door = Door {
+        asker: Asker { gateway, config, call, caller: &caller },
+        body: if task.takes_pictures() { administration::bytes(call, LARGEST).await? } else { read_body(call).await? },
+    };
     let mut order = Order::read(task, &door.body)?;
     let part = match &order.experiment {
         Some(id) => Some(take_part(gateway, call, &caller, id, order.user.as_deref(), door.keeps(order.stored)).await?),
@@ -47,6 +53,9 @@ pub async fn answer(gateway: &Gateway, call: &Call, task: Task, tenant: Option<&
         None => None,
     };
     let mut desk = Desk::new(&door, &order, brand);
+    if !order.pictures.is_empty() {
+        desk.seeing()?;
+    }
     let mut lines = Lines::default();
     if let Some(part) = &part {
         part.say(&mut lines);

@@ -199,6 +199,8 @@ impl<'p> Route<'p> {
             "/posts/score" => Some(Resource::Posts(Task::Score)),
             "/posts/preview" => Some(Resource::Posts(Task::Preview)),
             "/posts/optimize" => Some(Resource::Posts(Task::Optimize)),
+            "/posts/personalize" => Some(Resource::Posts(Task::Personalize)),
+            "/posts/video" => Some(Resource::Posts(Task::Video)),
             "/posts/audio" => Some(Resource::Posts(Task::Audio)),
             "/brands" => Some(Resource::Brands),
             "/experiments" => Some(Resource::Experiments),

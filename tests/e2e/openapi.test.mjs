@@ -108,12 +108,16 @@ test("files and batches are as it says, from the upload to the end", async () =>
 test("errors are as it says, and its methods are all that there are", async () => {
   for (const [template, methods] of Object.entries(document.paths)) {
     const address = template.replace("{id}", "nobody");
-    const refused = await assertError(await call("PATCH", address, {}), 405, "method_not_allowed");
-    openapi.check(Object.keys(methods)[0], template, 401, refused);
-    const [first] = Object.keys(methods);
-    const anonymous = await fetch(edge.url + address, { method: first.toUpperCase(), body: first === "post" || first === "put" ? "{}" : undefined });
-    assert.equal(anonymous.status, 401);
-    openapi.check(first, template, 401, await anonymous.json());
+    const refused = await call("PATCH", address, {});
+    const allowed = refused.headers.get("allow").toLowerCase().split(", ").filter((method) => !["head", "options"].includes(method));
+    assert.deepEqual(allowed.sort(), Object.keys(methods).sort(), template);
+    const body = await assertError(refused, 405, "method_not_allowed");
+    for (const method of Object.keys(methods)) {
+      openapi.check(method, template, 401, body);
+      const anonymous = await fetch(edge.url + address, { method: method.toUpperCase(), body: ["post", "put"].includes(method) ? "{}" : undefined });
+      assert.equal(anonymous.status, 401);
+      openapi.check(method, template, 401, await anonymous.json());
+    }
   }
 });
 
@@ -128,7 +132,7 @@ test("its platforms, tones and fields are those of the gateway", async () => {
   assert.deepEqual(message.replace(/^.*must be one of |\.$/g, "").split(", "), document.components.schemas.Platform.enum);
   const tones = await assertError(await call("POST", "/v1/posts", { instruction: "a", platforms: ["x"], tone: "none" }), 400, "wrong_value");
   assert.deepEqual(tones.message.replace(/^.*must be one of |\.$/g, "").split(", "), document.components.schemas.PostsOrder.properties.tone.enum);
-  for (const [address, order] of [["posts", "PostsOrder"], ["posts/adapt", "AdaptOrder"], ["posts/humanize", "HumanizeOrder"], ["posts/score", "ScoreOrder"], ["posts/preview", "PreviewOrder"], ["posts/optimize", "OptimizeOrder"], ["posts/audio", "AudioOrder"]]) {
+  for (const [address, order] of [["posts", "PostsOrder"], ["posts/adapt", "AdaptOrder"], ["posts/humanize", "HumanizeOrder"], ["posts/score", "ScoreOrder"], ["posts/preview", "PreviewOrder"], ["posts/optimize", "OptimizeOrder"], ["posts/personalize", "PersonalizeOrder"], ["posts/audio", "AudioOrder"], ["posts/video", "VideoOrder"]]) {
     const { message: fields } = await assertError(await call("POST", `/v1/${address}`, { nonsense: 1 }), 400, "unknown_field");
     assert.deepEqual(fields.replace(/^.*Use one of |\.$/g, "").split(", ").sort(), Object.keys(document.components.schemas[order].properties).sort(), address);
   }

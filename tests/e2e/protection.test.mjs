@@ -365,7 +365,7 @@ describe("an end user", () => {
         const byKey = await get("/v1/usage?by=day,model,key", key, own);
 
         const { proof, ...answer } = await erase(user, key, own);
-        assert.deepEqual(answer.removed, { persons: 1, usage: answer.removed.usage, limits: 1, answers: 1, reservations: 0 });
+        assert.deepEqual(answer.removed, { persons: 1, usage: answer.removed.usage, limits: 1, answers: 1, reservations: 0, experiments: 0 });
         assert.ok(answer.removed.usage > 0);
         assert.deepEqual((await get("/v1/usage", key, own)).total, before.total, "not a micro-dollar is lost");
         assert.deepEqual((await get("/v1/usage?by=day,model,key", key, own)).rows, byKey.rows);

@@ -25,7 +25,7 @@ impl Desk<'_> {
         let mut question = Inquiry { user: self.order.user.clone(), kept: self.door.keeps(self.order.stored), ..question };
         let first = self.whole.requests == 0 && self.used.requests == 0;
         if let Some(guarding) = &mut self.guarding {
-            let field = self.order.task.subject();
+            let field = self.order.subject_field();
             let of_order = |error: Error| if error.status == 400 { error.about(field) } else { error };
             question.parts = guarding.parts(std::mem::take(&mut question.parts)).map_err(of_order)?;
             if first {
@@ -76,7 +76,9 @@ impl Desk<'_> {
                 let asked: Vec<Slot> = open.iter().map(|(_, slot)| slot.clone()).collect();
                 let rules = |platform| self.rules(platform);
                 let brief = Brief { work, order: self.order, brand: self.brand.as_ref(), intent, rules: &rules };
-                let question = Inquiry { model: self.model(), ..inquiry(&brief, &asked, &faults) };
+                let question = inquiry(&brief, &asked, &faults);
+                let model = if question.pictures.is_empty() { self.model() } else { self.seeing()? };
+                let question = Inquiry { model, ..question };
                 let answer = match self.ask(question, Ok).await {
                     Ok(answer) => answer,
                     Err(error) => {
