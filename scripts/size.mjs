@@ -4,8 +4,9 @@ import path from "node:path";
 import { gzipSync } from "node:zlib";
 import { root } from "./toolchain.mjs";
 
-// 2 MB. All models with routing and guardrails are within 1.5; posts and batches are the rest. Start stays far below a second; plans allow 3 MB.
-const LIMIT = 2_000_000;
+// 2.2 MB, of the 3 that every plan allows: the models with routing and guardrails are 1.5 of it; posts, batches and campaigns, telemetry,
+// feedback and experiments the rest.
+const LIMIT = 2_200_000;
 const files = ["build/index.js", "build/index_bg.wasm"];
 const sizes = files.map((file) => gzipSync(fs.readFileSync(path.join(root, file)), { level: 9 }).length);
 const total = sizes.reduce((sum, size) => sum + size, 0);
