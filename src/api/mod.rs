@@ -101,6 +101,7 @@ async fn dispatch(gateway: &Gateway, call: &Call) -> Result<Answered, Error> {
         Resource::Tenants(target) => tenants::answer(gateway, call, method, &target).await,
         Resource::ModelHealth => health::answer(gateway, call).await,
         Resource::Analytics => analytics::answer(gateway, call, query, route.tenant).await,
+        Resource::Return => analytics::roi(gateway, call, query, route.tenant).await,
         Resource::Metrics => metrics::answer(gateway, call).await,
         Resource::Usage => usage::answer(gateway, call, query, route.tenant).await,
         Resource::Audit { verify } => audit::answer(gateway, call, verify, query, route.tenant).await,

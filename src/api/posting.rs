@@ -346,9 +346,7 @@ impl<'a> Desk<'a> {
             _ => (enforced(brand, &source), wording::measure(&enforced(brand, &source))),
         };
         let text = if text.trim().is_empty() { "…".to_owned() } else { text };
-        let gain = rounded(before.score - after.score);
-        let piece = Piece { degraded: fault.is_some(), valid: true, humanizing_gain: Some(gain), ..Piece::default() };
-        self.door.asker.call.observe(|seen| seen.pieces.push(piece));
+        self.door.asker.call.observe(|seen| seen.humanizing_gains.push(before.score - after.score));
         let told = json!({
             "text": text,
             "changed": text != source,
