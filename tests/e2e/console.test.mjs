@@ -62,6 +62,9 @@ describe("the console", { skip }, () => {
       await page.fill("#key", "no-such-key");
       await page.press("#key", "Enter");
       await comes(page.locator("#sign-in-error"), "(wrong_api_key)");
+      await page.fill("#key", "schlüssel");
+      await page.press("#key", "Enter");
+      await comes(page.locator("#sign-in-error"), "plain letters");
       assert.equal(await page.evaluate(() => JSON.stringify({ ...sessionStorage, ...localStorage })), "{}");
       assert.equal(await page.inputValue("#key"), "");
       await page.close();
