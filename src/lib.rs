@@ -78,6 +78,8 @@ pub struct Surroundings {
     pub own_intents: understanding::own::Remembered,
     /// What tenants' feedback has taught of scores.
     pub score_models: RefCell<Memory<String, Rc<Model>>>,
+    /// The tenants' experiments.
+    pub experiments: learning::experiment::known::Remembered,
     /// What no ledger has heard yet.
     pub outbox: Outbox,
     /// How the models are.
@@ -132,6 +134,7 @@ impl Gateway {
             known: Acquaintances::default(),
             own_intents: Default::default(),
             score_models: RefCell::new(Memory::lasting(REMEMBERED_MS)),
+            experiments: Default::default(),
             outbox: Outbox::default(),
             health: Health::default(),
             telemetry: Meter::default(),
@@ -225,7 +228,7 @@ pub fn work(call: JsCall, message: String) {
         if done.is_err() {
             call.log_failure("batch", "work on a part");
         }
-        gateway.outbox.deliver(&call).await;
+        api::tell_ledgers(&gateway, &call).await;
         let _: boundary::Answered = call.respond(if done.is_ok() { 204 } else { 500 }, &Default::default(), None);
     });
 }

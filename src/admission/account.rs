@@ -1,5 +1,7 @@
 //! One call's account with its tenant's ledger: reserve before the call, tell what became of it after the answer.
 
+use std::cell::Cell;
+
 use sha2::{Digest, Sha256};
 
 use super::keys::hex;
@@ -11,7 +13,7 @@ use crate::cloud::inquire::Asker;
 use crate::cloud::models::MicroDollars;
 use crate::config::{Config, LedgerFailure};
 use crate::error::Error;
-use crate::ledger::message::{Called, Idempotency, Message, Note, Trace, Word};
+use crate::ledger::message::{Called, Exposure, Idempotency, Message, Note, Trace, Word};
 use crate::ledger::price;
 use crate::protocol::headers::{Lines, well_formed_id};
 use crate::protocol::request::CompletionRequest;
@@ -50,6 +52,12 @@ pub struct Outcome<'a> {
     pub body: &'a [u8],
 }
 
+/// Whether a call may be kept: its user, its trace, its answer.
+pub fn may_be_kept(call: &Call, caller: &Caller, request: &CompletionRequest<'_>) -> bool {
+    // Global Privacy Control (Sec-GPC: 1) is the browser's word for what `store: false` is the program's for.
+    request.may_be_stored() && caller.stores() && call.head.header(ReadHeader::Gpc) != Some("1")
+}
+
 /// The account of one call.
 pub struct Account<'a> {
     gateway: &'a Gateway,
@@ -68,6 +76,8 @@ pub struct Account<'a> {
     aside: bool,
     /// Whether the call goes on although the ledger could not be asked.
     unchecked: bool,
+    /// The call's part in an experiment, until it is told.
+    pub exposure: Cell<Option<Exposure>>,
 }
 
 impl<'a> Account<'a> {
@@ -83,8 +93,7 @@ impl<'a> Account<'a> {
         request: &'a CompletionRequest<'_>,
         body: &'a [u8],
     ) -> Result<Self, Error> {
-        // Global Privacy Control (Sec-GPC: 1) is the browser's word for what `store: false` is the program's for.
-        let kept = request.may_be_stored() && caller.stores() && call.head.header(ReadHeader::Gpc) != Some("1");
+        let kept = may_be_kept(call, caller, request);
         let path = request.endpoint().path();
         let idempotency = match call.head.header(ReadHeader::IdempotencyKey) {
             Some(_) if !kept => {
@@ -114,6 +123,7 @@ impl<'a> Account<'a> {
             idempotency,
             aside: false,
             unchecked: false,
+            exposure: Cell::default(),
         })
     }
 
@@ -133,6 +143,7 @@ impl<'a> Account<'a> {
             idempotency: None,
             aside: true,
             unchecked: false,
+            exposure: Cell::default(),
         }
     }
 
@@ -215,6 +226,9 @@ impl<'a> Account<'a> {
             return;
         }
         let called = self.called(&Outcome { model, status, ..Outcome::default() });
+        if status >= 500 || status == 429 {
+            self.expose(true, |_| None);
+        }
         self.gateway.note(self.caller.tenant_name(), self.caller.region(), Note::Released(called), Vec::new());
     }
 
@@ -226,12 +240,14 @@ impl<'a> Account<'a> {
             seen.answered(self.table_name(outcome.model), Source::Cache);
             seen.saved_by_cache = saved;
         });
+        self.expose(false, |_| Some(MicroDollars::default()));
         self.conclude(outcome, Note::Hit).await;
     }
 
     /// Notes an answer from Cerebras, as [`Self::hit`] does.
     pub async fn settle(&mut self, outcome: Outcome<'_>) {
         self.observe(&outcome);
+        self.expose(false, |account| account.cost(&outcome));
         self.conclude(outcome, Note::Settled).await;
     }
 
@@ -245,6 +261,7 @@ impl<'a> Account<'a> {
     /// Notes an answer that broke off: what it used is used, but the same call may be made again.
     pub fn settle_broken(&self, outcome: Outcome<'_>) {
         self.observe(&outcome);
+        self.expose(true, |account| account.cost(&outcome));
         let called = self.called(&outcome);
         self.gateway.note(self.caller.tenant_name(), self.caller.region(), Note::Settled(called), Vec::new());
     }
@@ -296,6 +313,13 @@ impl<'a> Account<'a> {
         }
     }
 
+    /// Notes the call's part in an experiment, if it has one that was not told yet. A caller's own mistake is none of an arm's.
+    fn expose(&self, failed: bool, cost: impl FnOnce(&Self) -> Option<MicroDollars>) {
+        let Some(exposure) = self.exposure.take().filter(|_| self.gateway.binds.ledger) else { return };
+        let exposure = exposure.measured(failed, cost(self), self.call.now_ms().saturating_sub(self.call.head.now_ms));
+        self.gateway.note(self.caller.tenant_name(), self.caller.region(), Note::Exposed(exposure), Vec::new());
+    }
+
     fn called(&self, outcome: &Outcome<'_>) -> Called {
         let usage = outcome.usage.unwrap_or(outcome.estimate);
         let size = |bytes: &[u8]| u64::try_from(bytes.len()).unwrap_or(u64::MAX);
@@ -306,6 +330,7 @@ impl<'a> Account<'a> {
             request_sha256: digest(self.body),
             answer_sha256: digest(outcome.body),
         });
+        let (variant, exposure) = self.call.variant();
         Called {
             reservation: self.reservation.clone(),
             at_ms: self.call.head.now_ms,
@@ -324,6 +349,8 @@ impl<'a> Account<'a> {
                 .unwrap_or(&self.reservation)
                 .to_owned(),
             answer: self.call.told_id().filter(|_| self.kept),
+            variant,
+            exposure,
             trace,
             response: None,
         }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::administration::{self, Ledger};
 use super::query::Query;
-use super::tell;
+use super::{experiments, tell};
 use crate::Gateway;
 use crate::admission::record::Scope;
 use crate::boundary::{Answered, Call};
@@ -42,7 +42,11 @@ pub async fn answer(gateway: &Gateway, call: &Call, query: Option<&str>, tenant:
     let body = administration::bytes(call, LARGEST_BODY).await?;
     let (id, said) = Feedback::read(&body, call.now_ms())?;
     // What is noted of an answer is on its way to the ledger for a moment; the answer that was given just now is known there after it.
-    gateway.outbox.flush(call).await;
+    for (tenant, region) in gateway.outbox.flush(call).await {
+        if experiments::renew(gateway, call, tenant, region).await.is_err() {
+            call.log_failure("experiments", "copy");
+        }
+    }
     gateway.score_models.borrow_mut().forget(&ledger.tenant);
     let reply: Value = ledger.ask(&Message::Feedback { id, holder, said: Box::new(said) }).await?;
     let text = |name: &str| reply.get(name).and_then(Value::as_str);
@@ -50,6 +54,11 @@ pub async fn answer(gateway: &Gateway, call: &Call, query: Option<&str>, tenant:
         None => {
             let mut shown = reply.get("answer").cloned().unwrap_or_default();
             count(gateway, call, &ledger.tenant, &reply);
+            if reply.get("copy") == Some(&Value::Bool(true))
+                && experiments::renew(gateway, call, ledger.tenant.clone(), ledger.region).await.is_err()
+            {
+                call.log_failure("experiments", "copy");
+            }
             if let Some(shown) = shown.as_object_mut() {
                 shown.insert("object".to_owned(), json!("feedback"));
             }

@@ -9,6 +9,7 @@ pub mod campaigns;
 pub mod completions;
 mod documents;
 pub mod embeddings;
+pub mod experiments;
 pub mod feedback;
 pub mod files;
 mod guarding;
@@ -17,6 +18,7 @@ pub mod intents;
 pub mod keys;
 pub mod metrics;
 pub mod models;
+mod participation;
 mod posting;
 pub mod posts;
 pub mod proofs;
@@ -49,7 +51,7 @@ pub async fn answer(gateway: &Gateway, call: &Call) -> Answered {
         }
     };
     drop(counted);
-    gateway.outbox.deliver(call).await;
+    tell_ledgers(gateway, call).await;
     gateway.exchange_health(call).await;
     if let (true, Ok(config)) = (gateway.binds.telemetry, gateway.config()) {
         gateway.telemetry.deliver(call, config.telemetry_ms).await;
@@ -73,6 +75,16 @@ impl Drop for Counted<'_> {
         }
         if let Some(endpoint) = endpoint {
             gateway.tell_request(call, endpoint);
+        }
+    }
+}
+
+/// Tells ledgers what there is to tell, and makes copies anew where something follows from that.
+pub async fn tell_ledgers(gateway: &Gateway, call: &Call) {
+    for (tenant, region) in gateway.outbox.deliver(call).await {
+        if experiments::renew(gateway, call, tenant, region).await.is_err() {
+            // They are made with the next change; until then calls are answered by the shares before.
+            call.log_failure("experiments", "copy");
         }
     }
 }
@@ -120,6 +132,10 @@ async fn dispatch(gateway: &Gateway, call: &Call) -> Result<Answered, Error> {
         Resource::Learned => feedback::learned(gateway, call, method, query, route.tenant).await,
         Resource::Strategy => campaigns::strategy_alone(gateway, call, route.tenant).await,
         Resource::Campaigns(target) => campaigns::answer(gateway, call, method, &target, query, route.tenant).await,
+        Resource::Experiments => experiments::list(gateway, call, query, route.tenant).await,
+        Resource::Experiment(segment) => experiments::answer(gateway, call, method, &segment, query, route.tenant).await,
+        Resource::ExperimentEnd(segment) => experiments::stop(gateway, call, &segment, query, route.tenant).await,
+        Resource::Outcomes(segment) => experiments::outcome(gateway, call, &segment, query, route.tenant).await,
         Resource::Files(target) => files::answer(gateway, call, method, &target, query, route.tenant).await,
         Resource::Batches(target) => batches::answer(gateway, call, method, &target, query, route.tenant).await,
     }

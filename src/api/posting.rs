@@ -134,6 +134,11 @@ impl<'a> Desk<'a> {
         (self.whole.requests > 0).then_some((self.whole.elapsed_ms, &self.whole.model))
     }
 
+    /// What models have cost, in micro-dollars; none when a price is unknown.
+    pub fn cost(&self) -> Option<u64> {
+        self.whole.cost
+    }
+
     fn rules(&self, platform: Platform) -> Rules {
         let rules = self.door.asker.config.platforms.rules(platform);
         // Beside a picture some platforms take less.
@@ -439,7 +444,7 @@ impl<'a> Desk<'a> {
                 brand: self.order.brand.clone().unwrap_or_default(),
                 score,
                 post: Some(Post::of(platform, &scored.effects)),
-                ..What::default()
+                ..What::part(self.door.asker.call.variant())
             },
         ));
         id

@@ -68,6 +68,14 @@ pub enum Resource {
     Feedback,
     /// What that has taught.
     Learned,
+    /// The tenant's experiments.
+    Experiments,
+    /// One of the tenant's experiments.
+    Experiment(String),
+    /// The end of one of the tenant's experiments.
+    ExperimentEnd(String),
+    /// What became of answers of one of the tenant's experiments.
+    Outcomes(String),
     /// Files of batches.
     Files(FileTarget),
     /// Batches.
@@ -174,6 +182,7 @@ impl Resource {
             Self::Posts(Task::Video) => "posts/video",
             Self::Campaigns(_) | Self::Strategy => "campaigns",
             Self::Feedback | Self::Learned => "feedback",
+            Self::Experiments | Self::Experiment(_) | Self::ExperimentEnd(_) | Self::Outcomes(_) => "experiments",
             Self::Intents | Self::Intent(_) | Self::Understanding(Subject::Intents) => "intents",
             Self::Understanding(Subject::Sentiments) => "sentiments",
             Self::Understanding(Subject::Languages) => "languages",
@@ -204,6 +213,8 @@ impl Resource {
             | Self::Embeddings
             | Self::Posts(_)
             | Self::Strategy
+            | Self::ExperimentEnd(_)
+            | Self::Outcomes(_)
             | Self::Batches(BatchTarget::Cancel(_)) => "POST, OPTIONS",
             Self::Files(FileTarget::One(_)) | Self::Campaigns(CampaignTarget::One(_)) => "GET, HEAD, DELETE, OPTIONS",
             Self::Files(FileTarget::All)
@@ -211,7 +222,7 @@ impl Resource {
             | Self::Campaigns(CampaignTarget::All)
             | Self::Intents
             | Self::Feedback => "GET, HEAD, POST, OPTIONS",
-            Self::Intent(_) | Self::Brand(_) => "GET, HEAD, PUT, DELETE, OPTIONS",
+            Self::Intent(_) | Self::Brand(_) | Self::Experiment(_) => "GET, HEAD, PUT, DELETE, OPTIONS",
             Self::Learned => "GET, HEAD, DELETE, OPTIONS",
             Self::Keys(KeyTarget::All) => "GET, HEAD, POST, OPTIONS",
             Self::Keys(KeyTarget::One(_)) => "GET, HEAD, PATCH, DELETE, OPTIONS",
@@ -272,11 +283,13 @@ impl<'p> Route<'p> {
             "/brands" => Some(Resource::Brands),
             "/feedback" => Some(Resource::Feedback),
             "/learned" => Some(Resource::Learned),
+            "/experiments" => Some(Resource::Experiments),
             _ => models(rest)
                 .or_else(|| user(rest))
                 .or_else(|| one_of("/intents/", rest).map(Resource::Intent))
                 .or_else(|| one_of("/brands/", rest).map(Resource::Brand))
                 .or_else(|| rest.strip_suffix("/dataset").and_then(|rest| one_of("/brands/", rest)).map(Resource::Dataset))
+                .or_else(|| experiment(rest))
                 .or_else(|| batching(rest)),
         };
         Self { tenant, resource }
@@ -306,6 +319,18 @@ fn user(path: &str) -> Option<Resource> {
     let rest = path.strip_prefix("/users/")?;
     let (segment, export) = rest.strip_suffix("/export").map_or((rest, false), |segment| (segment, true));
     (!segment.is_empty() && !segment.contains('/')).then(|| Resource::User { segment: segment.to_owned(), export })
+}
+
+fn experiment(path: &str) -> Option<Resource> {
+    let rest = path.strip_prefix("/experiments/")?;
+    let (segment, below) = rest.split_once('/').map_or((rest, None), |(segment, below)| (segment, Some(below)));
+    let segment = Some(segment).filter(|segment| !segment.is_empty())?.to_owned();
+    match below {
+        None => Some(Resource::Experiment(segment)),
+        Some("stop") => Some(Resource::ExperimentEnd(segment)),
+        Some("outcomes") => Some(Resource::Outcomes(segment)),
+        Some(_) => None,
+    }
 }
 
 /// The last segment of a path behind a prefix.

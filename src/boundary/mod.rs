@@ -195,6 +195,12 @@ impl Call {
         Some(self.observed.borrow().request_id.clone()).filter(|id| !id.is_empty())
     }
 
+    /// The experiment's arm that answers, as `experiment:arm`, and how the experiment calls the answer; empty outside of one.
+    pub fn variant(&self) -> (String, String) {
+        let seen = self.observed.borrow();
+        (seen.variant.clone(), seen.exposure.clone())
+    }
+
     /// Lets the page that asks read every answer from now on, errors too: admission has found that its origin is the caller's.
     pub fn let_page_read(&self) {
         self.page_may_read.set(true);

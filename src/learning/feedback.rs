@@ -6,6 +6,7 @@ use crate::admission::calendar;
 use crate::admission::reading;
 use crate::content::brand::{check_id, is_link};
 use crate::error::Error;
+use crate::learning::experiment::definition::Metric;
 use crate::telemetry::observation::hundredths;
 use crate::telemetry::series::{Count, Measure, Series};
 
@@ -267,6 +268,30 @@ impl Feedback {
     pub fn rated(&self) -> Option<f64> {
         let by_stars = self.rating.map(|rating| f64::from(rating.saturating_sub(1)) / 4.0);
         by_stars.or_else(|| self.thumb.as_deref().map(|thumb| f64::from(u8::from(thumb == "up"))))
+    }
+
+    /// What experiments measure by, as far as this says it.
+    pub fn values(&self) -> Vec<(Metric, f64)> {
+        let flag = |said: bool| f64::from(u8::from(said));
+        let engagement = self.engagement.unwrap_or_default();
+        let shown = engagement.impressions.filter(|impressions| *impressions > 0);
+        let rate = |done: u64| {
+            #[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
+            let rate = shown.map(|shown| (done as f64 / shown as f64).min(1.0));
+            rate
+        };
+        let engaged = engagement.figures().iter().skip(1).filter_map(|(_, figure)| *figure).fold(0, u64::saturating_add);
+        [
+            (Metric::ThumbsUp, self.thumb.as_deref().map(|thumb| flag(thumb == "up"))),
+            (Metric::Rating, self.rating.map(f64::from)),
+            (Metric::Published, self.published.as_ref().map(|_| 1.0)),
+            (Metric::Approved, self.approved.map(flag)),
+            (Metric::EngagementRate, rate(engaged).filter(|_| engagement.is_known())),
+            (Metric::ClickRate, engagement.clicks.and_then(rate)),
+        ]
+        .into_iter()
+        .filter_map(|(metric, value)| Some((metric, value?)))
+        .collect()
     }
 
     /// What this says that an earlier word did not, of an answer that was given at `at_ms`: for those who count.

@@ -69,6 +69,8 @@ pub struct Observation {
     pub saved_by_cache: MicroDollars,
     /// What routing saved.
     pub saved_by_routing: MicroDollars,
+    /// How the experiment calls the answer, if it counts for one.
+    pub exposure: String,
     /// Whether routing chose the model.
     pub routed: bool,
     /// By how many points the wording of each text gained that was made to read as a person's.

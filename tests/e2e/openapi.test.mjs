@@ -60,6 +60,15 @@ async function upload() {
   return [response.status, await response.json()];
 }
 
+/** An answer of the experiment that an example has written down. */
+async function answered() {
+  const response = await call("POST", "/v1/chat/completions", { model: "experiment:acme", messages: [{ role: "user", content: "Buns" }] });
+  await response.text();
+  const counted = async () => (await (await call("GET", "/v1/experiments/acme")).json()).results.subjects > 0;
+  await eventually(counted, "the answer is counted");
+  return /answer="([^"]+)"/.exec(response.headers.get("x-maya-experiment"))[1];
+}
+
 test("every example of a body is taken, and answered as the document says", async () => {
   await call("PUT", "/v1/brands/acme", { voice: "Dry." });
   const [, file] = await upload();
@@ -70,6 +79,7 @@ test("every example of a body is taken, and answered as the document says", asyn
     // What an example only names has to be there.
     if ("input_file_id" in value) value.input_file_id = file.id;
     if (template === "/v1/feedback") value.id = given;
+    if ("answer" in value) value.answer = await answered();
     const response = await call(method.toUpperCase(), filled(template, { key }), value);
     const body = await response.json();
     assert.ok([200, 201, 202].includes(response.status), `${at}: ${JSON.stringify(body)}`);
