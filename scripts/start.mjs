@@ -77,5 +77,6 @@ Administration: ${set.ADMIN_SECRET ? "your ADMIN_SECRET" : `${LOCAL_ADMIN_SECRET
 OpenAI SDK:   base URL ${url}/v1
 Cerebras SDK: base URL ${url}
 From a page:  ${url}/browser/
+Dashboard:    ${url}/dashboard/, and /playground/, /docs/
 `);
 });

@@ -151,7 +151,7 @@ async function experiments() {
   return data.flatMap(({ id, definition, results }) => {
     const rows = results.arms.map((arm) => {
       const { gain, interval, certain } = arm.lift ?? {};
-      const lift = arm.lift ? `${count(gain)}${interval ? ` (${interval.map((end) => end.toFixed(3)).join(" to ")})` : ""}${certain ? ", certain" : ""}` : "control";
+      const lift = arm.lift ? `${count(gain)}${interval ? ` (${interval.map((end) => end.toFixed(3)).join(" to ")})` : ""}${certain ? ", certain" : ""}` : arm.name === results.control ? "control" : "not known yet";
       return [arm.name, share(arm.share, 1), count(arm.subjects), share(arm.probability_best, 1), lift];
     });
     const state = results.ended ? tag(`ended: ${results.ended.arm}`, "plain") : tag("running", "good");

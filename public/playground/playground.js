@@ -1,5 +1,5 @@
 // The playground: one chat request, and everything that the gateway tells about its answer.
-import { GATEWAY, Refused, ask, at, dollars, element, inWords, milliseconds, say, session, signIn, table } from "/shared/page.js";
+import { GATEWAY, Refused, ask, at, dollars, element, inWords, milliseconds, prose, say, session, signIn, table } from "/shared/page.js";
 import { command, explain, price } from "./explain.js";
 
 const ADDRESS = `${GATEWAY}/v1/chat/completions`;
@@ -130,7 +130,7 @@ function busy(is) {
 }
 
 function complain(message) {
-  say("error", message);
+  at("error").replaceChildren(...prose(message));
   at("error").hidden = false;
 }
 

@@ -96,6 +96,8 @@ export function signIn(check, changed) {
   const enter = async (key) => {
     at("sign-in-error").hidden = true;
     try {
+      // Others cannot stand in a header, and the browser would say that there was no network.
+      if (!/^[\x20-\x7e]+$/.test(key)) throw new Error("A key is of plain letters, digits and marks. Copy it again.");
       say("who", await check(key));
       session.key = key;
       show(true);
