@@ -16,8 +16,9 @@
 //! * [`edge`]: what the Worker can tell of a text by itself
 //! * [`understanding`]: what a text is, by the Worker or by a model in the cloud
 //! * [`batches`]: many calls in one file, made in the background
+//! * [`campaigns`]: campaigns at work: a strategy, then a post for every platform at every time
 //! * [`content`]: posts for social media
-//! * [`learning`]: what follows from how answers did
+//! * [`learning`]: what is learnt from what became of answers
 //! * [`telemetry`]: what the gateway tells of itself
 //! * [`config`] and [`error`]: what an operator sets, and what a caller gets when something is wrong
 //!
@@ -28,6 +29,7 @@ pub mod api;
 pub mod batches;
 pub mod boundary;
 pub mod cache;
+pub mod campaigns;
 pub mod cloud;
 pub mod config;
 pub mod content;
@@ -48,14 +50,18 @@ use worker as _;
 
 use admission::Acquaintances;
 use admission::keys::KeyDigest;
+use admission::memory::{Memory, REMEMBERED_MS};
 use batches::message::Work;
 use boundary::{Call, JsCall, task};
 use cloud::health::Health;
 use config::Config;
 use error::Error;
+use learning::score_model::Model;
 use ledger::message::{Event, Note};
 use ledger::outbox::Outbox;
 use protocol::json::typed;
+use telemetry::meter::{Meter, TELEMETRY};
+use telemetry::tracer::{ANALYTICS, Tracer};
 
 /// What all requests of an isolate share.
 #[derive(Clone)]
@@ -70,12 +76,18 @@ pub struct Surroundings {
     pub known: Acquaintances,
     /// The tenants' own intents.
     pub own_intents: understanding::own::Remembered,
+    /// What tenants' feedback has taught of scores.
+    pub score_models: RefCell<Memory<String, Rc<Model>>>,
     /// The tenants' experiments.
     pub experiments: learning::experiment::known::Remembered,
     /// What no ledger has heard yet.
     pub outbox: Outbox,
     /// How the models are.
     pub health: Health,
+    /// What was counted of requests.
+    pub telemetry: Meter,
+    /// Lines and spans of requests.
+    pub tracer: Tracer,
     /// Names reservations: no other isolate has the first half, and the second counts.
     lease: RefCell<(String, u64)>,
 }
@@ -93,6 +105,10 @@ pub struct Binds {
     pub wrong_keys: bool,
     /// Durable Objects and the queue: files and batches.
     pub store: bool,
+    /// Durable Objects: the archive of telemetry.
+    pub telemetry: bool,
+    /// Workers Analytics Engine: a data point a request.
+    pub analytics: bool,
 }
 
 impl Gateway {
@@ -108,6 +124,8 @@ impl Gateway {
             ledger: bound(ledger::LEDGER),
             wrong_keys: bound(admission::WRONG_KEYS),
             store: bound(batches::STORE) && bound(batches::QUEUE),
+            telemetry: bound(TELEMETRY),
+            analytics: bound(ANALYTICS),
         };
         let lease = RefCell::default();
         let gateway = Self(Rc::new(Surroundings {
@@ -115,9 +133,12 @@ impl Gateway {
             binds,
             known: Acquaintances::default(),
             own_intents: Default::default(),
+            score_models: RefCell::new(Memory::lasting(REMEMBERED_MS)),
             experiments: Default::default(),
             outbox: Outbox::default(),
             health: Health::default(),
+            telemetry: Meter::default(),
+            tracer: Tracer::default(),
             lease,
         }));
         // The ledger tells whether it is another than the last that it has heard of.

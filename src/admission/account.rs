@@ -18,6 +18,8 @@ use crate::ledger::price;
 use crate::protocol::headers::{Lines, well_formed_id};
 use crate::protocol::request::CompletionRequest;
 use crate::protocol::usage::Usage;
+use crate::telemetry::observation::Source;
+use crate::telemetry::register::OTHER;
 
 /// How much longer than its deadline a call may hold what it has reserved, in ms.
 const LEASE_MARGIN_MS: u64 = 30_000;
@@ -70,6 +72,8 @@ pub struct Account<'a> {
     reservation: String,
     word: Option<Word>,
     idempotency: Option<Idempotency>,
+    /// Whether it is a question of the gateway's own.
+    aside: bool,
     /// Whether the call goes on although the ledger could not be asked.
     unchecked: bool,
     /// The call's part in an experiment, until it is told.
@@ -117,6 +121,7 @@ impl<'a> Account<'a> {
             reservation: String::new(),
             word: None,
             idempotency,
+            aside: false,
             unchecked: false,
             exposure: Cell::default(),
         })
@@ -136,6 +141,7 @@ impl<'a> Account<'a> {
             reservation: String::new(),
             word: None,
             idempotency: None,
+            aside: true,
             unchecked: false,
             exposure: Cell::default(),
         }
@@ -215,6 +221,7 @@ impl<'a> Account<'a> {
 
     /// Notes a call that came to nothing.
     pub fn release(&self, model: &str, status: u16) {
+        self.call.observe(|seen| self.table_name(model).unwrap_or(OTHER).clone_into(&mut seen.model));
         if !self.gateway.binds.ledger {
             return;
         }
@@ -228,27 +235,61 @@ impl<'a> Account<'a> {
     /// Notes an answer from the cache. The answer to an idempotent call is told before it is given, for the same call may follow it at
     /// once.
     pub async fn hit(&mut self, outcome: Outcome<'_>) {
+        let saved = self.cost(&outcome).unwrap_or_default();
+        self.call.observe(|seen| {
+            seen.answered(self.table_name(outcome.model), Source::Cache);
+            seen.saved_by_cache = saved;
+        });
         self.expose(false, |_| Some(MicroDollars::default()));
         self.conclude(outcome, Note::Hit).await;
     }
 
     /// Notes an answer from Cerebras, as [`Self::hit`] does.
     pub async fn settle(&mut self, outcome: Outcome<'_>) {
+        self.observe(&outcome);
         self.expose(false, |account| account.cost(&outcome));
         self.conclude(outcome, Note::Settled).await;
     }
 
     /// Notes an answer of the gateway's own models, which costs nothing.
     pub fn note_edge(&self, outcome: &Outcome<'_>) {
+        self.call.observe(|seen| seen.answered(Some(outcome.model), Source::Edge));
         let called = Called { cost: Some(MicroDollars::default()), ..self.called(outcome) };
         self.gateway.note(self.caller.tenant_name(), self.caller.region(), Note::Settled(called), Vec::new());
     }
 
     /// Notes an answer that broke off: what it used is used, but the same call may be made again.
     pub fn settle_broken(&self, outcome: Outcome<'_>) {
+        self.observe(&outcome);
         self.expose(true, |account| account.cost(&outcome));
         let called = self.called(&outcome);
         self.gateway.note(self.caller.tenant_name(), self.caller.region(), Note::Settled(called), Vec::new());
+    }
+
+    /// The name of a model in the operator's table; none for one that is not in it.
+    fn table_name<'m>(&self, model: &'m str) -> Option<&'m str> {
+        self.config.models.resolve(model).row.is_some().then_some(model)
+    }
+
+    fn cost(&self, outcome: &Outcome<'_>) -> Option<MicroDollars> {
+        price::cost(self.config.models.resolve(outcome.model).row, outcome.usage.unwrap_or(outcome.estimate))
+    }
+
+    /// Notes a call of a model for telemetry.
+    fn observe(&self, outcome: &Outcome<'_>) {
+        let cost = self.cost(outcome);
+        let usage = outcome.usage.unwrap_or(outcome.estimate);
+        let dearest = || {
+            let rows = self.config.models.rows().filter(|(id, _)| self.caller.may(self.config, id));
+            rows.filter_map(|(_, row)| price::cost(Some(row), usage)).max().unwrap_or_default()
+        };
+        self.call.observe(|seen| {
+            seen.answered(self.table_name(outcome.model), Source::Cloud);
+            seen.used(usage, cost);
+            if let (true, Some(MicroDollars(cost))) = (seen.routed && !self.aside, cost) {
+                seen.saved_by_routing.0 = seen.saved_by_routing.0.saturating_add(dearest().0.saturating_sub(cost));
+            }
+        });
     }
 
     async fn conclude(&mut self, outcome: Outcome<'_>, note: fn(Called) -> Note) {
@@ -279,10 +320,6 @@ impl<'a> Account<'a> {
         self.gateway.note(self.caller.tenant_name(), self.caller.region(), Note::Exposed(exposure), Vec::new());
     }
 
-    fn cost(&self, outcome: &Outcome<'_>) -> Option<MicroDollars> {
-        price::cost(self.config.models.resolve(outcome.model).row, outcome.usage.unwrap_or(outcome.estimate))
-    }
-
     fn called(&self, outcome: &Outcome<'_>) -> Called {
         let usage = outcome.usage.unwrap_or(outcome.estimate);
         let size = |bytes: &[u8]| u64::try_from(bytes.len()).unwrap_or(u64::MAX);
@@ -293,6 +330,7 @@ impl<'a> Account<'a> {
             request_sha256: digest(self.body),
             answer_sha256: digest(outcome.body),
         });
+        let (variant, exposure) = self.call.variant();
         Called {
             reservation: self.reservation.clone(),
             at_ms: self.call.head.now_ms,
@@ -310,6 +348,9 @@ impl<'a> Account<'a> {
                 .filter(|id| well_formed_id(id))
                 .unwrap_or(&self.reservation)
                 .to_owned(),
+            answer: self.call.told_id().filter(|_| self.kept),
+            variant,
+            exposure,
             trace,
             response: None,
         }

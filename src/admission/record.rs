@@ -54,13 +54,15 @@ pub enum Scope {
     Brands,
     /// Files and batches. Each line of a batch also needs the scope of what it asks for.
     Batches,
+    /// Saying what became of answers, and seeing what that has taught.
+    Feedback,
     /// The tenant's experiments, and what became of their answers.
     Experiments,
 }
 
 impl Scope {
     /// All of them: what a key may do unless its record says otherwise.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Completions,
         Self::Models,
         Self::Tokens,
@@ -72,6 +74,7 @@ impl Scope {
         Self::Content,
         Self::Brands,
         Self::Batches,
+        Self::Feedback,
         Self::Experiments,
     ];
 
@@ -89,6 +92,7 @@ impl Scope {
             Self::Content => "content",
             Self::Brands => "brands",
             Self::Batches => "batches",
+            Self::Feedback => "feedback",
             Self::Experiments => "experiments",
         }
     }

@@ -70,6 +70,7 @@ pub async fn answer(gateway: &Gateway, call: &Call, endpoint: Endpoint, tenant: 
     let mut told = Lines::default();
     if let Some(Choice { ask, decision }) = &choice {
         told.add("x-maya-route", &decision.header(ask));
+        call.observe(|seen| seen.routed = true);
     }
     if let Some(part) = &part {
         part.say(&mut told);
@@ -193,6 +194,7 @@ pub async fn answer(gateway: &Gateway, call: &Call, endpoint: Endpoint, tenant: 
     };
     timing.upstream(reply.elapsed_ms);
     if reply.stood_in {
+        call.observe(|seen| seen.stood_in = 1);
         // Kept under the name of the model that was asked, it would outlive that model's failure.
         visit.place = None;
     }
@@ -299,6 +301,7 @@ async fn give(
     add_common(gateway, call, answer::request_id(&arrival), &mut lines);
 
     if status >= 400 {
+        call.observe(|seen| seen.failed(format!("upstream_{status}"), status));
         let body = answer::error_body(&arrival)?.into_owned();
         return Ok(match overtaken {
             0 => call.pass(status, &lines, Some(body)),
@@ -344,6 +347,7 @@ async fn finish_stream(giving: &Giving<'_>, account: &mut Account<'_>, outcome: 
     let ending = sse::ending(&told.body, request.choices());
     let seen = seen.as_deref().unwrap_or(&told.body);
     let whole = ending.whole && refusal.is_none();
+    let outcome_status = outcome.status;
     let outcome = Outcome { usage: ending.usage, estimate: estimate(request, ending.usage, &told.body), ..outcome };
     if whole {
         account.settle(Outcome { body: seen, ..outcome }).await;
@@ -361,6 +365,11 @@ async fn finish_stream(giving: &Giving<'_>, account: &mut Account<'_>, outcome: 
         _ => error::upstream::incomplete(),
     };
     let error = refusal.clone().or_else(|| (!whole && !ending.told_error).then(failure));
+    if let Some(error) = &error {
+        call.observe(|seen| seen.failed(error.code, error.status));
+    } else if !whole {
+        call.observe(|seen| seen.failed("upstream_error_in_stream", outcome_status));
+    }
     let mut last = if whole || refusal.is_some() { rest.clone() } else { Vec::new() };
     match error {
         Some(error) => last.extend_from_slice(&sse::mend(seen, &error.frame_members())),

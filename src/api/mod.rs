@@ -1,18 +1,22 @@
 //! The front door: which resource a path means, and the answer's common parts. One file a resource.
 
 mod administration;
+pub mod analytics;
 pub mod audit;
 pub mod batches;
 pub mod brands;
+pub mod campaigns;
 pub mod completions;
 mod documents;
 pub mod embeddings;
 pub mod experiments;
+pub mod feedback;
 pub mod files;
 mod guarding;
 pub mod health;
 pub mod intents;
 pub mod keys;
+pub mod metrics;
 pub mod models;
 mod participation;
 mod posting;
@@ -37,13 +41,42 @@ use route::{Resource, Route};
 
 /// Answers a request, whatever it is.
 pub async fn answer(gateway: &Gateway, call: &Call) -> Answered {
+    gateway.begin_trace(call);
+    let counted = Counted { gateway, call };
     let answered = match dispatch(gateway, call).await {
         Ok(answered) => answered,
-        Err(error) => refuse(gateway, call, &error),
+        Err(error) => {
+            call.observe(|seen| seen.failed(error.code, error.status));
+            refuse(gateway, call, &error)
+        }
     };
+    drop(counted);
     tell_ledgers(gateway, call).await;
     gateway.exchange_health(call).await;
+    if let (true, Ok(config)) = (gateway.binds.telemetry, gateway.config()) {
+        gateway.telemetry.deliver(call, config.telemetry_ms).await;
+    }
+    gateway.export_traces(call).await;
     answered
+}
+
+/// Counts a request at its end, also when its caller has gone and nothing more is done for it.
+struct Counted<'a> {
+    gateway: &'a Gateway,
+    call: &'a Call,
+}
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        let Self { gateway, call } = self;
+        let endpoint = Route::of(call.head.target().0).resource.map_or(Some("unknown"), |resource| resource.counted_as());
+        if let (true, Some(endpoint), true) = (gateway.binds.telemetry, endpoint, call.head.method() != "OPTIONS") {
+            gateway.telemetry.note(call.head.now_ms, endpoint, &call.observed());
+        }
+        if let Some(endpoint) = endpoint {
+            gateway.tell_request(call, endpoint);
+        }
+    }
 }
 
 /// Tells ledgers what there is to tell, and makes copies anew where something follows from that.
@@ -79,6 +112,9 @@ async fn dispatch(gateway: &Gateway, call: &Call) -> Result<Answered, Error> {
         Resource::Keys(target) => keys::answer(gateway, call, method, &target, query).await,
         Resource::Tenants(target) => tenants::answer(gateway, call, method, &target).await,
         Resource::ModelHealth => health::answer(gateway, call).await,
+        Resource::Analytics => analytics::answer(gateway, call, query, route.tenant).await,
+        Resource::Return => analytics::roi(gateway, call, query, route.tenant).await,
+        Resource::Metrics => metrics::answer(gateway, call).await,
         Resource::Usage => usage::answer(gateway, call, query, route.tenant).await,
         Resource::Audit { verify } => audit::answer(gateway, call, verify, query, route.tenant).await,
         Resource::User { segment, export } => users::answer(gateway, call, &segment, export, query, route.tenant).await,
@@ -91,6 +127,11 @@ async fn dispatch(gateway: &Gateway, call: &Call) -> Result<Answered, Error> {
         Resource::Posts(task) => posts::answer(gateway, call, task, route.tenant).await,
         Resource::Brands => brands::list(gateway, call, query, route.tenant).await,
         Resource::Brand(segment) => brands::answer(gateway, call, method, &segment, query, route.tenant).await,
+        Resource::Dataset(segment) => brands::dataset(gateway, call, &segment, query, route.tenant).await,
+        Resource::Feedback => feedback::answer(gateway, call, query, route.tenant).await,
+        Resource::Learned => feedback::learned(gateway, call, method, query, route.tenant).await,
+        Resource::Strategy => campaigns::strategy_alone(gateway, call, route.tenant).await,
+        Resource::Campaigns(target) => campaigns::answer(gateway, call, method, &target, query, route.tenant).await,
         Resource::Experiments => experiments::list(gateway, call, query, route.tenant).await,
         Resource::Experiment(segment) => experiments::answer(gateway, call, method, &segment, query, route.tenant).await,
         Resource::ExperimentEnd(segment) => experiments::stop(gateway, call, &segment, query, route.tenant).await,
@@ -150,13 +191,19 @@ fn add_common(gateway: &Gateway, call: &Call, upstream_id: Option<&str>, lines: 
     let given = call.head.header(ReadHeader::RequestId).filter(|id| well_formed_id(id));
     match (given, upstream_id) {
         (Some(id), Some(upstream)) => {
-            lines.add("x-request-id", id);
+            say_id(call, id, lines);
             lines.add("x-upstream-request-id", upstream);
         }
-        (Some(id), None) | (None, Some(id)) => lines.add("x-request-id", id),
-        (None, None) => lines.add("x-request-id", &call.unique_id()),
+        (Some(id), None) | (None, Some(id)) => say_id(call, id, lines),
+        (None, None) => say_id(call, &call.unique_id(), lines),
     }
     cors::add(gateway.config().ok(), &call.head, call.page_may_read(), lines);
+}
+
+/// Feedback names an answer by the id that it came with, and so do lines and traces.
+fn say_id(call: &Call, id: &str, lines: &mut Lines) {
+    lines.add("x-request-id", id);
+    call.observe(|seen| id.clone_into(&mut seen.request_id));
 }
 
 /// An error of the gateway's own.

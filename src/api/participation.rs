@@ -64,7 +64,15 @@ pub async fn take_part(gateway: &Gateway, call: &Call, caller: &Caller, id: &str
         None => (draw.arm(&experiment.shares).unwrap_or(control), kept && gateway.binds.ledger),
     };
     let (subject, user) = (draw.name(), named.map(str::to_owned));
-    Ok(Part { place, arm, answer: counted.then_some(own), subject, user, known: known.clone() })
+    let part = Part { place, arm, answer: counted.then_some(own), subject, user, known: known.clone() };
+    // So are the answer's figures told apart, and so does feedback find the arm.
+    if let Ok(arm) = part.arm() {
+        call.observe(|seen| {
+            seen.variant = format!("{id}:{}", arm.name);
+            seen.exposure = part.answer.clone().unwrap_or_default();
+        });
+    }
+    Ok(part)
 }
 
 impl Part {

@@ -4,6 +4,7 @@
 //! Everything in this folder decides, but where a file says otherwise: functions of their arguments, without runtime, clock or randomness.
 
 pub mod brand;
+pub mod campaign;
 pub mod compose;
 pub mod composed;
 pub mod count;

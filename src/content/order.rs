@@ -83,6 +83,8 @@ pub struct Order {
     pub thread: bool,
     /// The model.
     pub model: Option<String>,
+    /// What it may cost at the most, in micro-dollars.
+    pub most: Option<u64>,
     /// The id of the experiment that it takes part in.
     pub experiment: Option<String>,
     /// What a model is told beside the gateway's own words: an arm's word.
@@ -138,6 +140,7 @@ struct Body {
     #[serde(default)]
     model: Option<String>,
     #[serde(default)]
+    most_micro_dollars: Option<u64>,
     experiment: Option<String>,
     #[serde(default)]
     edge: Option<Mode>,
@@ -156,7 +159,7 @@ struct Body {
 }
 
 /// A field that cannot be as it is.
-pub(super) fn wrong(path: impl Into<String>, what: &str) -> Error {
+pub fn wrong(path: impl Into<String>, what: &str) -> Error {
     let path = path.into();
     let message = format!("`{path}` {what}.");
     Error::invalid("wrong_value", path, message)
@@ -198,6 +201,7 @@ impl Order {
             steps: body.steps.unwrap_or_default(),
             thread: body.thread.unwrap_or(task == Task::Adapt || task == Task::Preview),
             model: body.model,
+            most: body.most_micro_dollars,
             experiment: body.experiment,
             preface: None,
             temperature: None,

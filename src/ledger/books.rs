@@ -138,6 +138,8 @@ pub struct Books<S> {
     pub(super) batch: Batch,
     /// What its calls add up to, until that is written.
     pub(super) sums: Sums,
+    /// What of its calls is to be remembered, until that is written.
+    pub(super) given: Vec<Value>,
     pub(super) tenant: TenantRecord,
     pub(super) configuration: String,
     pub(super) head: Mark,
@@ -178,6 +180,7 @@ impl<S: Storage> Books<S> {
             now_ms,
             batch: Batch::default(),
             sums: Sums::default(),
+            given: Vec::new(),
             tenant: TenantRecord::default(),
             configuration: String::new(),
             head: Mark::default(),
@@ -254,6 +257,11 @@ impl<S: Storage> Books<S> {
             Message::DeleteExperiment { id, who } => self.delete_experiment(&id, who)?.to_string(),
             Message::Outcome(outcome) => self.take_outcome(&outcome)?.to_string(),
             Message::Health { rule, tidings } => serde_json::to_string(&self.health.exchange(&tidings, rule, self.now_ms))?,
+            Message::Feedback { id, holder, said } => self.feedback(&id, holder.as_deref(), *said)?.to_string(),
+            Message::Said { brand, limit } => self.said(brand.as_deref(), limit)?.to_string(),
+            Message::Learned => self.learned()?.to_string(),
+            Message::Learnt => serde_json::to_string(&self.learnt()?)?,
+            Message::Unlearn { who } => self.unlearn(who)?.to_string(),
             Message::Export { user } => self.export(&user)?.to_string(),
             Message::EraseUser { user, who } => self.erase_user(&user, who)?.to_string(),
             Message::EraseTenant { who } => self.erase_tenant(who)?.to_string(),

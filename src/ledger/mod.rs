@@ -15,6 +15,7 @@ pub mod budget;
 pub mod calendar;
 pub mod documents;
 mod experiments;
+pub mod feedback;
 mod journal;
 pub mod limits;
 pub mod message;

@@ -67,6 +67,13 @@ impl Outbox {
         }
     }
 
+    /// Tells at once what waits: somebody is about to ask for it. Returns the tenants whose copies have to be made anew.
+    pub async fn flush(&self, call: &Call) -> Vec<Whose> {
+        let mut to_copy = Vec::new();
+        while self.deliver_one(call, call.head.now_ms, &mut to_copy).await.is_some() {}
+        to_copy
+    }
+
     /// Tells the ledgers what there is to tell and nobody else is telling. Returns the tenants whose copies have to be made anew.
     pub async fn deliver(&self, call: &Call) -> Vec<Whose> {
         let mut to_copy = Vec::new();
@@ -74,24 +81,30 @@ impl Outbox {
             return to_copy;
         }
         let Some(now_ms) = self.rest(call).await else { return to_copy };
-        while let Some((whose, notes, bytes)) = self.take(now_ms) {
-            let (tenant, region) = &whose;
-            let whole = notes.len() == BATCH;
-            let message = Message::Note { notes };
-            let said = call.ledger::<Noted>(tenant, *region, &message, bytes.concat()).await;
-            let told = said.is_ok();
-            if said.is_ok_and(|(Noted { copy }, _)| copy) {
-                to_copy.push(whose.clone());
-            }
-            if let Message::Note { notes } = message {
-                self.told(&whose, if told { Vec::new() } else { notes.into_iter().zip(bytes).collect() }, call);
-            }
+        while let Some(whole) = self.deliver_one(call, now_ms, &mut to_copy).await {
             // What has come meanwhile is for whoever waits, unless it is as much as a message holds.
-            if !told || !whole && now_ms < self.resting_until_ms.get() {
+            if !whole && now_ms < self.resting_until_ms.get() {
                 break;
             }
         }
         to_copy
+    }
+
+    /// Tells one message: whether it was as much as one holds, and none when there was nothing to tell, or it could not be told.
+    async fn deliver_one(&self, call: &Call, now_ms: u64, to_copy: &mut Vec<Whose>) -> Option<bool> {
+        let (whose, notes, bytes) = self.take(now_ms)?;
+        let (tenant, region) = &whose;
+        let whole = notes.len() == BATCH;
+        let message = Message::Note { notes };
+        let said = call.ledger::<Noted>(tenant, *region, &message, bytes.concat()).await;
+        let told = said.is_ok();
+        if said.is_ok_and(|(Noted { copy }, _)| copy) {
+            to_copy.push(whose.clone());
+        }
+        if let Message::Note { notes } = message {
+            self.told(&whose, if told { Vec::new() } else { notes.into_iter().zip(bytes).collect() }, call);
+        }
+        told.then_some(whole)
     }
 
     /// Waits until it is time for another message, and tells when that is, in ms since 1970; none when somebody else does. By the time at

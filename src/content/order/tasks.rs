@@ -65,7 +65,7 @@ impl Task {
     /// The fields of its body.
     pub(super) fn fields(self) -> impl Iterator<Item = &'static str> {
         let groups: &'static [&'static [&'static str]] = match self {
-            Self::Posts => &[&["instruction"], NEW, VOICE, EXTRAS, CALL],
+            Self::Posts => &[&["instruction", "most_micro_dollars"], NEW, VOICE, EXTRAS, CALL],
             Self::Adapt => &[&["text", "platforms"], VOICE, EXTRAS, CALL],
             Self::Humanize => &[&["text"], VOICE, CALL],
             Self::Score => &[&["text", "platforms", "audience", "edge"], CALL],
