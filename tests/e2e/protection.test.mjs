@@ -372,7 +372,7 @@ describe("an end user", () => {
         assert.deepEqual((await get("/v1/usage?by=user", key, own)).rows.map((row) => row.user), [null, "ben"]);
         assert.equal((await get(`/v1/usage?user=${user}`, key, own)).total.requests, 0);
         assert.deepEqual(await get(`/v1/users/${user}/export`, key, own), {
-          user, alias: null, usage: [], audit: [], reservations: [], limits: [], answers: [], given: [], feedback: [],
+          user, alias: null, usage: [], audit: [], reservations: [], limits: [], answers: [], given: [], feedback: [], experiments: [],
         });
         const entries = (await get("/v1/audit?limit=1000", key, own)).data;
         assert.ok(!JSON.stringify(entries).includes(user));
