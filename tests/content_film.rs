@@ -13,10 +13,10 @@
 
 use maya_edge::content::draft::{Draft, Judged, Slot, draft};
 use maya_edge::content::film::captions::{cues, srt, webvtt};
-use maya_edge::content::film::{Plan, SECONDS, Scene, TOLERANCE, by_rule, laid_out, made, most_seconds, plan, scene, spoken_ms};
+use maya_edge::content::film::{Plan, SECONDS, Scene, TOLERANCE, by_rule, check_platforms, laid_out, made, scene, spoken_ms};
 use maya_edge::content::order::{Order, Task};
-use maya_edge::content::pictures::{LONGEST_ALT, alt_room, checked};
-use maya_edge::content::platform::{PLATFORMS, Platform};
+use maya_edge::content::pictures::{LONGEST_ALT, alt_room, check, checked};
+use maya_edge::content::platform::{PLATFORMS, Platform, PlatformTable, Rules};
 use maya_edge::content::sentences::shortened;
 use maya_edge::error::Error;
 use proptest::prelude::*;
@@ -26,6 +26,14 @@ const PNG: &str = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAA
 
 fn order(body: Value) -> Result<Order, Error> {
     Order::read(Task::Video, body.to_string().as_bytes())
+}
+
+fn published(platform: Platform) -> Rules {
+    platform.published()
+}
+
+fn plan(order: &Order) -> Plan {
+    maya_edge::content::film::plan(order, &published)
 }
 
 fn said(text: &str) -> Scene {
@@ -43,7 +51,6 @@ fn an_order_for_a_video_says_what_is_wrong_with_it_by_the_field() {
         (json!({"instruction": "a", "text": "b"}), "wrong_value", "text"),
         (json!({"instruction": "a", "seconds": 4}), "wrong_value", "seconds"),
         (json!({"instruction": "a", "seconds": 181}), "wrong_value", "seconds"),
-        (json!({"instruction": "a", "seconds": 150, "platforms": ["tiktok", "x"]}), "wrong_value", "seconds"),
         (json!({"instruction": "a", "platforms": ["tiktok", "sms"]}), "wrong_value", "platforms[1]"),
         (json!({"instruction": "a", "words_per_minute": 10}), "wrong_value", "words_per_minute"),
         (json!({"instruction": "a", "variants": 2}), "unknown_field", "variants"),
@@ -70,8 +77,21 @@ fn pictures_are_bounded_in_all() {
 
 #[test]
 fn an_alternative_text_is_as_long_as_every_platform_allows() {
-    assert_eq!(alt_room(&[Platform::X, Platform::TikTok]), 300);
-    assert_eq!(alt_room(&[Platform::Bluesky]), LONGEST_ALT);
+    assert_eq!(alt_room(&[Platform::X, Platform::TikTok], &published), 300);
+    assert_eq!(alt_room(&[Platform::Bluesky], &published), LONGEST_ALT);
+    let table = PlatformTable::read(json!({"bluesky": {"alt": 50, "video_seconds": 60}}).as_object().unwrap().clone()).unwrap();
+    let changed = |platform: Platform| table.rules(platform);
+    assert_eq!(alt_room(&[Platform::X, Platform::Bluesky], &changed), 50);
+    let order = order(json!({"instruction": "a", "seconds": 61, "platforms": ["bluesky"]})).unwrap();
+    assert!(check_platforms(&order, &published).is_ok());
+    assert_eq!(check_platforms(&order, &changed).unwrap_err().param, "seconds");
+}
+
+#[test]
+fn a_platform_takes_so_many_pictures_and_no_more() {
+    assert!(check(4, &[Platform::X, Platform::Facebook], &published).is_ok());
+    let error = check(5, &[Platform::Facebook, Platform::X], &published).unwrap_err();
+    assert!(error.param == "images" && error.message.contains("a post on x has 4"));
 }
 
 #[test]
@@ -84,8 +104,10 @@ fn a_plan_divides_the_time_into_scenes_and_their_words() {
         plan(&order(json!({"text": "We open on Sunday. Come early, for there are few seats and many guests in this town."})).unwrap());
     assert!((5_000..10_000).contains(&text.target_ms), "{text:?}");
     for platform in PLATFORMS.into_iter().filter(|platform| *platform != Platform::Sms) {
-        let most = most_seconds(platform).unwrap_or(SECONDS.1).min(SECONDS.1);
-        assert!(order(json!({"instruction": "a", "platforms": [platform.name()], "seconds": most})).is_ok());
+        let most = platform.published().video_seconds.and_then(|most| u32::try_from(most).ok()).unwrap_or(SECONDS.1).min(SECONDS.1);
+        let of = |seconds: u32| order(json!({"instruction": "a", "platforms": [platform.name()], "seconds": seconds}));
+        assert!(check_platforms(&of(most).unwrap(), &published).is_ok());
+        assert!(most == SECONDS.1 || check_platforms(&of(most + 1).unwrap(), &published).is_err());
     }
 }
 
@@ -111,7 +133,7 @@ fn a_scene_is_read_from_an_answer_and_bounded() {
 fn a_scene_is_judged_by_its_words_and_its_facts() {
     let order_of = |body: Value| order(body).unwrap();
     let about = order_of(json!({"instruction": "Spring blend", "seconds": 30}));
-    let code = |order: &Order, draft: Draft| match scene(order, None, Some(draft)) {
+    let code = |order: &Order, draft: Draft| match scene(order, None, &plan(order), Some(draft)) {
         Judged::Good(_) => "good",
         Judged::Usable(_, fault) | Judged::Useless(fault) => fault.code,
     };
@@ -141,6 +163,19 @@ fn what_is_too_short_is_held_and_what_is_too_long_is_left_out_by_sentences() {
     assert_eq!(long.fault, Some("too_long"));
     assert!(long.duration_ms <= 11_000 && long.scenes[0].spoken.ends_with('.'));
     assert_eq!(long.scenes[1].spoken, "Come by.");
+}
+
+#[test]
+fn however_much_a_model_says_it_is_cut_at_once() {
+    let order = order(json!({"instruction": "a", "seconds": 30})).unwrap();
+    let plan = plan(&order);
+    for flood in ["a. ".repeat(30_000), "word ".repeat(30_000), "x".repeat(100_000), "一".repeat(50_000)] {
+        let began = std::time::Instant::now();
+        let film = laid_out((0..10).map(|_| said(&flood)).collect(), &plan);
+        assert!(film.fault == Some("too_long") && film.duration_ms <= plan.most_ms, "{:?}", film.fault);
+        assert!(film.scenes.iter().all(|scene| !scene.spoken.is_empty()));
+        assert!(began.elapsed().as_secs() < 60, "{:?} for {}", began.elapsed(), &flood[..3]);
+    }
 }
 
 #[test]

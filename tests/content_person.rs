@@ -16,7 +16,7 @@ use maya_edge::content::draft::{Draft, Judged, personal};
 use maya_edge::content::order::{Order, Task};
 use maya_edge::content::person::interest::LIKED;
 use maya_edge::content::person::privacy::{is_known_tag, strange, without_strange_hashtags};
-use maya_edge::content::person::sensitive::{of_name, of_text};
+use maya_edge::content::person::sensitive::{first, of_name, of_text};
 use maya_edge::content::platform::Platform;
 use maya_edge::error::Error;
 use proptest::prelude::*;
@@ -123,16 +123,18 @@ fn kinds_of_protected_data_are_known_by_words() {
         ("healthy recipes", None),
         ("party music", None),
         ("race cars", None),
+        ("coffee addict", None),
         ("", None),
     ] {
-        assert_eq!(of_text(text), kind, "{text}");
+        assert_eq!(first(text), kind, "{text}");
     }
     assert_eq!(of_name("sexualOrientation"), Some("sexuality"));
     assert_eq!(of_name("favourite_roast"), None);
+    assert_eq!(of_text("A Catholic with asthma, and asthma again"), ["religion", "health"]);
     // The tables are searched by halves: each word is found.
-    assert_eq!(of_text("abortion"), Some("health"));
-    assert_eq!(of_text("wheelchair"), Some("health"));
-    assert_eq!(of_text("agnostic"), Some("religion"));
+    assert_eq!(first("abortion"), Some("health"));
+    assert_eq!(first("wheelchair"), Some("health"));
+    assert_eq!(first("agnostic"), Some("religion"));
 }
 
 #[test]
@@ -193,6 +195,9 @@ fn a_post_may_know_what_was_given_and_nothing_else() {
         "A tasting in Oslo? On 5 May we pour Plum, light and fruity.",
         "Taste Plum on 5 May. Rex may come, too: we know your dog.",
         "Finally, your morning can taste of plum.",
+        "Plum is here 🍑 Come by on 5 May, and bring your family.",
+        "Be patient: we roast slowly, with conviction. 5 May it is!",
+        "New: Plum. You asked, we roasted. See you on 5 May?",
     ] {
         assert!(matches!(judge(&order, good, &[]), Judged::Good(_)), "{good}: {:?}", judge(&order, good, &[]));
     }
@@ -207,6 +212,7 @@ fn a_post_may_know_what_was_given_and_nothing_else() {
         "Plum is here: a treat for you and your daughter.",
         "Plum for your 42nd spring.",
         "Plum is kind to your diabetes.",
+        "A plum for voters.",
         "Plum, for @annlee who knows.",
     ] {
         let judged = judge(&order, bad, &[]);
@@ -245,6 +251,36 @@ fn the_language_of_a_person_is_that_of_the_posts_unless_the_order_says_otherwise
 
 proptest! {
     #[test]
+    fn whoever_and_whatever_nobody_has_told_is_found(
+        name in "[B-Z][a-z]{3,9}(q|x|z)",
+        number in 100_u32..100_000,
+        frame in prop::sample::select(vec![
+            "We saved a seat for {}, and you are welcome.", "Hi {}, taste it with us.", "Taste it with {} this week.", "Dear {}, here it is.", "{}, your cup is ready.",
+            "A cup of plum 🍑 and a seat beside {} for you.", "Taste it.\nSee you in {}, we hope.",
+        ]),
+    ) {
+        let given = ann().given(None);
+        let named = frame.replace("{}", &name);
+        prop_assert!(strange(&given, &named).iter().any(|what| what.contains(&name)), "{named}: {:?}", strange(&given, &named));
+        let handle = format!("Taste plum, @{name}.");
+        prop_assert!(!strange(&given, &handle).is_empty(), "{handle}");
+        for claim in [format!("Plum for your {number} miles."), format!("Write to {name}@mail{number}.com."), format!("Only {number} steps from you.")] {
+            prop_assert!(!strange(&given, &claim).is_empty(), "{claim}");
+        }
+    }
+
+    #[test]
+    fn what_code_makes_of_any_answer_knows_nothing_of_anybody(text in "(?s).{0,300}", tag in "[#A-Za-z]{0,20}") {
+        let order = ann();
+        let given = order.given(None);
+        if let Judged::Good(draft) | Judged::Usable(draft, _) = judge(&order, &text, &[&tag]) {
+            prop_assert_eq!(strange(&given, &draft.text), Vec::<String>::new());
+            let whole = format!("{given}\n{}", draft.text);
+            prop_assert!(draft.list.iter().all(|tag| is_known_tag(&whole, tag)));
+        }
+    }
+
+    #[test]
     fn an_affinity_lies_between_nothing_and_all_and_more_of_a_thing_never_lowers_it(views in 1_u32..1000, likes in 0_u32..1000, more in 0_u32..1000) {
         let of = |likes: u32| {
             let order = order(json!({"history": [{"topics": ["tea"], "views": views, "likes": likes}]})).unwrap();
@@ -252,7 +288,7 @@ proptest! {
         };
         let (less, greater) = (of(likes), of(likes.saturating_add(more).min(1_000_000)));
         prop_assert!((0.0..=1.0).contains(&less) && less <= greater);
-        prop_assert!(LIKED > 0.0);
+        prop_assert!(f64::midpoint(less, greater) <= 1.0 && LIKED < 1.0);
     }
 
     #[test]

@@ -430,10 +430,10 @@ async fn taken(call: &Call, mut form: Form, coming: &mut Coming<'_, '_>) -> Resu
     let kept = kept_seconds(text("expires_after[anchor]").as_deref(), seconds, "expires_after")?;
     coming.finish().await?;
     let owner = coming.owner;
-    let expires_ms = call.now_ms().saturating_add(owner.kept_ms(kept));
+    let kept_ms = owner.kept_ms(kept);
     let filename: String = filename.chars().take(255).collect();
     let head = owner.sealed(&coming.id, &json!({"filename": filename})).await?;
-    let (said, _) = owner.shop().ask(&Ask::EndFile { file: coming.id.clone(), expires_ms }, head).await?;
+    let (said, _) = owner.shop().ask(&Ask::EndFile { file: coming.id.clone(), kept_ms }, head).await?;
     if said.get("error").is_some() { Err(broken()) } else { Ok(()) }
 }
 

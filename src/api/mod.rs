@@ -8,6 +8,7 @@ pub mod campaigns;
 pub mod completions;
 mod documents;
 pub mod embeddings;
+pub mod feedback;
 pub mod files;
 mod guarding;
 pub mod health;
@@ -80,6 +81,9 @@ async fn dispatch(gateway: &Gateway, call: &Call) -> Result<Answered, Error> {
         Resource::Posts(task) => posts::answer(gateway, call, task, route.tenant).await,
         Resource::Brands => brands::list(gateway, call, query, route.tenant).await,
         Resource::Brand(segment) => brands::answer(gateway, call, method, &segment, query, route.tenant).await,
+        Resource::Dataset(segment) => brands::dataset(gateway, call, &segment, query, route.tenant).await,
+        Resource::Feedback => feedback::answer(gateway, call, query, route.tenant).await,
+        Resource::Learned => feedback::learned(gateway, call, method, query, route.tenant).await,
         Resource::Strategy => campaigns::strategy_alone(gateway, call, route.tenant).await,
         Resource::Campaigns(target) => campaigns::answer(gateway, call, method, &target, query, route.tenant).await,
         Resource::Files(target) => files::answer(gateway, call, method, &target, query, route.tenant).await,
@@ -137,13 +141,19 @@ fn add_common(gateway: &Gateway, call: &Call, upstream_id: Option<&str>, lines: 
     let given = call.head.header(ReadHeader::RequestId).filter(|id| well_formed_id(id));
     match (given, upstream_id) {
         (Some(id), Some(upstream)) => {
-            lines.add("x-request-id", id);
+            tell_id(call, id, lines);
             lines.add("x-upstream-request-id", upstream);
         }
-        (Some(id), None) | (None, Some(id)) => lines.add("x-request-id", id),
-        (None, None) => lines.add("x-request-id", &call.unique_id()),
+        (Some(id), None) | (None, Some(id)) => tell_id(call, id, lines),
+        (None, None) => tell_id(call, &call.unique_id(), lines),
     }
     cors::add(gateway.config().ok(), &call.head, call.page_may_read(), lines);
+}
+
+/// Feedback names an answer by the id that it came with.
+fn tell_id(call: &Call, id: &str, lines: &mut Lines) {
+    call.tell_id(id);
+    lines.add("x-request-id", id);
 }
 
 /// An error of the gateway's own.

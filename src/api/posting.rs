@@ -7,6 +7,9 @@ mod scenes;
 mod seeing;
 mod steps;
 
+use std::cell::RefCell;
+use std::rc::Rc;
+
 use serde_json::{Map, Value, json};
 
 use super::guarding::{self, Guarding};
@@ -22,8 +25,12 @@ use crate::content::draft::{self, Draft, Fault, Judged, Slot};
 use crate::content::order::{Order, Task};
 use crate::content::platform::{Platform, Rules};
 use crate::content::prompt::Work;
+use crate::content::score::Score;
 use crate::content::{score, wording};
 use crate::error::{self, Error};
+use crate::learning::score_model::{Model, Post};
+use crate::ledger::feedback::What;
+use crate::ledger::message::Given;
 use crate::protocol::usage::Usage;
 use crate::understanding::{Mode, rounded};
 
@@ -48,6 +55,12 @@ pub struct Desk<'a> {
     used: Used,
     whole: Used,
     steps: Vec<Value>,
+    /// What the tenant's feedback has taught of scores.
+    model: Option<Rc<Model>>,
+    /// Names the answer.
+    name: String,
+    /// The answers that are to be remembered, by their ids.
+    given: RefCell<Vec<(String, What)>>,
 }
 
 /// What came of a slot.
@@ -68,7 +81,30 @@ impl<'a> Desk<'a> {
         let Asker { gateway, caller, .. } = door.asker;
         let guarding = guarding::of_inquiries(gateway, caller);
         let nothing = Used { cost: Some(0), ..Used::default() };
-        Self { door, order, brand, guarding, used: nothing.clone(), whole: nothing, steps: Vec::new() }
+        let name = door.asker.call.unique_id();
+        Self {
+            door,
+            order,
+            brand,
+            guarding,
+            used: nothing.clone(),
+            whole: nothing,
+            steps: Vec::new(),
+            model: None,
+            name,
+            given: RefCell::default(),
+        }
+    }
+
+    /// Scores by what the tenant's feedback has taught.
+    pub fn learnt(&mut self, model: Option<Rc<Model>>) {
+        self.model = model;
+    }
+
+    /// The posts that were given, so that feedback may name them.
+    pub fn given(&self) -> Given {
+        let user = self.order.user.clone().or_else(|| self.door.asker.caller.end_user(None).map(str::to_owned));
+        Given { at_ms: self.door.asker.call.head.now_ms, user, answers: self.given.take() }
     }
 
     /// Carries the order out: the body of the answer.
@@ -98,7 +134,10 @@ impl<'a> Desk<'a> {
     }
 
     fn rules(&self, platform: Platform) -> Rules {
-        self.door.asker.config.platforms.rules(platform)
+        let rules = self.door.asker.config.platforms.rules(platform);
+        // Beside a picture some platforms take less.
+        let beside = rules.caption.filter(|_| !self.order.pictures.is_empty());
+        Rules { limit: beside.map_or(rules.limit, |caption| caption.min(rules.limit)), ..rules }
     }
 
     // Telling
@@ -149,8 +188,7 @@ impl<'a> Desk<'a> {
     /// The parts that all answers have.
     fn told(&self, object: &'static str, more: Value) -> Value {
         let mut told = Map::new();
-        let id = format!("{object}-{}", self.door.asker.call.unique_id());
-        told.insert("id".to_owned(), json!(id));
+        told.insert("id".to_owned(), json!(format!("{object}-{}", self.name)));
         told.insert("object".to_owned(), json!(object));
         if let Value::Object(more) = more {
             told.extend(more);
@@ -182,7 +220,7 @@ impl<'a> Desk<'a> {
         }
         let (links, hashtags) = self.extras();
         let judge = |desk: &Self, slot: &Slot, draft: Option<Draft>| {
-            let Some(platform) = slot.platform else { return draft::described(desk.order, desk.brand.as_ref(), draft) };
+            let Some(platform) = slot.platform else { return draft::described(desk.order, desk.brand.as_ref(), desk.alt_room(), draft) };
             let judge = if desk.order.person.is_some() { draft::personal } else { draft::written };
             judge(desk.order, &desk.rules(platform), desk.frame(&links, &hashtags), draft)
         };
@@ -321,8 +359,12 @@ impl<'a> Desk<'a> {
 
     async fn score(&mut self) -> Result<Value, Error> {
         let text = &self.order.subject;
-        let mut scores: Vec<Value> =
-            self.order.platforms.iter().map(|platform| score::score(&self.rules(*platform), text).told(*platform)).collect();
+        let mut scores: Vec<Value> = self
+            .order
+            .platforms
+            .iter()
+            .map(|platform| score::score(&self.rules(*platform), text).told(*platform, self.model.as_deref()))
+            .collect();
         if self.order.mode == Mode::Never {
             let slot = |platform: &Platform| Slot {
                 key: platform.name().to_owned(),
@@ -379,21 +421,43 @@ impl<'a> Desk<'a> {
     fn finish_posts(&mut self) {
         self.step("fitting", json!({}));
         if self.order.steps.score {
-            self.step("score", json!({"basis": "prior"}));
+            self.step("score", json!({"basis": score::basis(self.model.as_deref())}));
         }
+    }
+
+    /// Remembers a post, so that feedback may name it; by that name.
+    fn remember(&self, platform: Platform, scored: &Score, score: Option<f64>) -> String {
+        let mut given = self.given.borrow_mut();
+        let id = format!("post-{}-{}", self.name, given.len().saturating_add(1));
+        given.push((
+            id.clone(),
+            What {
+                model: self.whole.model.clone(),
+                task: self.order.task.name().to_owned(),
+                brand: self.order.brand.clone().unwrap_or_default(),
+                score,
+                post: Some(Post::of(platform, &scored.effects)),
+                ..What::default()
+            },
+        ));
+        id
     }
 
     fn post(&self, slot: &Slot, rules: &Rules, composed: &Composed, fault: Option<&'static str>, missing: &[String]) -> Value {
         let Composed { text, thread, .. } = composed;
-        let scored = self.order.steps.score.then(|| rounded(score::score(rules, text).score));
+        let scored = score::score(rules, text);
+        let (score, _) = scored.by(rules.platform, self.model.as_deref());
+        let shown = self.order.steps.score.then(|| rounded(score));
+        let id = self.remember(rules.platform, &scored, shown);
         let mut post = json!({
+            "id": id,
             "platform": rules.platform.name(),
             "variant": slot.variant,
             "text": text,
             "length": length(rules, text),
             "limit": limit(rules, text),
             "hashtags": composed.hashtags(rules),
-            "score": scored,
+            "score": shown,
             "wording": wording::score(&composed.whole()),
             "degraded": fault.is_some(),
             "reason": fault,

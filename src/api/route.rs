@@ -56,6 +56,12 @@ pub enum Resource {
     Brands,
     /// One of the tenant's brands.
     Brand(String),
+    /// A brand's approved posts, to tune a model with.
+    Dataset(String),
+    /// What people say of answers.
+    Feedback,
+    /// What that has taught.
+    Learned,
     /// Files of batches.
     Files(FileTarget),
     /// Batches.
@@ -157,10 +163,13 @@ impl Resource {
             | Self::Strategy
             | Self::Batches(BatchTarget::Cancel(_)) => "POST, OPTIONS",
             Self::Files(FileTarget::One(_)) | Self::Campaigns(CampaignTarget::One(_)) => "GET, HEAD, DELETE, OPTIONS",
-            Self::Files(FileTarget::All) | Self::Batches(BatchTarget::All) | Self::Campaigns(CampaignTarget::All) | Self::Intents => {
-                "GET, HEAD, POST, OPTIONS"
-            }
+            Self::Files(FileTarget::All)
+            | Self::Batches(BatchTarget::All)
+            | Self::Campaigns(CampaignTarget::All)
+            | Self::Intents
+            | Self::Feedback => "GET, HEAD, POST, OPTIONS",
             Self::Intent(_) | Self::Brand(_) => "GET, HEAD, PUT, DELETE, OPTIONS",
+            Self::Learned => "GET, HEAD, DELETE, OPTIONS",
             Self::Keys(KeyTarget::All) => "GET, HEAD, POST, OPTIONS",
             Self::Keys(KeyTarget::One(_)) => "GET, HEAD, PATCH, DELETE, OPTIONS",
             Self::Tenants(TenantTarget::One(_)) => "GET, HEAD, PATCH, OPTIONS",
@@ -215,10 +224,13 @@ impl<'p> Route<'p> {
             "/posts/video" => Some(Resource::Posts(Task::Video)),
             "/posts/audio" => Some(Resource::Posts(Task::Audio)),
             "/brands" => Some(Resource::Brands),
+            "/feedback" => Some(Resource::Feedback),
+            "/learned" => Some(Resource::Learned),
             _ => models(rest)
                 .or_else(|| user(rest))
                 .or_else(|| one_of("/intents/", rest).map(Resource::Intent))
                 .or_else(|| one_of("/brands/", rest).map(Resource::Brand))
+                .or_else(|| rest.strip_suffix("/dataset").and_then(|rest| one_of("/brands/", rest)).map(Resource::Dataset))
                 .or_else(|| batching(rest)),
         };
         Self { tenant, resource }

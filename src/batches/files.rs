@@ -43,12 +43,12 @@ impl<S: Storage> Store<S> {
         Ok(json!({"parts": part}))
     }
 
-    pub(super) fn end_file(&mut self, file: &str, expires_ms: u64, head: &[u8]) -> Result<Value, Failure> {
+    pub(super) fn end_file(&mut self, file: &str, kept_ms: u64, head: &[u8]) -> Result<Value, Failure> {
         if self.storage.query("SELECT 1 FROM files WHERE id = ?1 AND ready = 0", &cells![file])?.is_empty() {
             return Ok(refused("unknown"));
         }
-        let sql = "UPDATE files SET ready = 1, expires_ms = ?2, head = ?3 WHERE id = ?1";
-        self.batch.add(sql, cells![file, expires_ms, head.to_vec()]);
+        let sql = "UPDATE files SET ready = 1, expires_ms = created_ms + ?2, head = ?3 WHERE id = ?1";
+        self.batch.add(sql, cells![file, kept_ms, head.to_vec()]);
         self.flush()?;
         Ok(done())
     }

@@ -24,8 +24,8 @@ pub enum Ask {
     EndFile {
         /// The file.
         file: String,
-        /// Until when it is kept, in ms since 1970.
-        expires_ms: u64,
+        /// For how long it is kept from its creation on, in ms.
+        kept_ms: u64,
     },
     /// A file.
     File {
@@ -415,8 +415,8 @@ impl Ask {
                 let parts = written_list(parts, |(lines, bytes, sealed)| Value::from(vec![*lines, *bytes, wide(*sealed)]));
                 vec![("ask", "put_parts".into()), ("file", file.as_str().into()), ("parts", parts)]
             }
-            Self::EndFile { file, expires_ms } => {
-                vec![("ask", "end_file".into()), ("file", file.as_str().into()), ("expires_ms", (*expires_ms).into())]
+            Self::EndFile { file, kept_ms } => {
+                vec![("ask", "end_file".into()), ("file", file.as_str().into()), ("kept_ms", (*kept_ms).into())]
             }
             Self::File { id } => vec![("ask", "file".into()), ("id", id.as_str().into())],
             Self::Files { purpose, after, limit, ascending } => vec![
@@ -493,7 +493,7 @@ impl Ask {
                 };
                 Self::PutParts { file: file()?, parts: listed(value, "parts", part)? }
             }
-            "end_file" => Self::EndFile { file: file()?, expires_ms: number(value, "expires_ms")? },
+            "end_file" => Self::EndFile { file: file()?, kept_ms: number(value, "kept_ms")? },
             "file" => Self::File { id: id()? },
             "files" => Self::Files {
                 purpose: text(value, "purpose"),

@@ -96,7 +96,7 @@ impl<S: Storage> Store<S> {
         Ok(match ask {
             Ask::BeginFile => said(self.begin_file()?),
             Ask::PutParts { file, parts } => said(self.put_parts(&file, &parts, bytes)?),
-            Ask::EndFile { file, expires_ms } => said(self.end_file(&file, expires_ms, bytes)?),
+            Ask::EndFile { file, kept_ms } => said(self.end_file(&file, kept_ms, bytes)?),
             Ask::File { id } => self.file(&id)?,
             Ask::Files { purpose, after, limit, ascending } => self.list_files(purpose, after, limit, ascending)?,
             Ask::DeleteFile { id } => said(self.delete_file(&id)?),

@@ -7,7 +7,7 @@ pub mod arrival;
 pub mod head;
 pub mod task;
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 
 use arrival::failure;
 pub use arrival::{Arrival, Attempt, Failure};
@@ -155,13 +155,14 @@ pub struct Call {
     pub head: Head,
     page_may_read: Cell<bool>,
     granted: Option<KeyDigest>,
+    told_id: RefCell<Option<String>>,
 }
 
 impl Call {
     /// Takes a request over from the runtime.
     pub fn open(js: JsCall, inbox: Inbox) -> Self {
         let head = Head::new(js.head(inbox.slot()));
-        Self { js, inbox, head, page_may_read: Cell::new(false), granted: None }
+        Self { js, inbox, head, page_may_read: Cell::new(false), granted: None, told_id: RefCell::default() }
     }
 
     /// Takes over a call that the gateway makes itself, for the holder of a key.
@@ -172,6 +173,16 @@ impl Call {
     /// The key that a call of the gateway's own is made with: no header of a caller can say so.
     pub fn key(&self) -> Option<KeyDigest> {
         self.granted
+    }
+
+    /// The id that the answer goes out with, once that is known.
+    pub fn told_id(&self) -> Option<String> {
+        self.told_id.borrow().clone()
+    }
+
+    /// Says with which id the answer goes out.
+    pub fn tell_id(&self, id: &str) {
+        self.told_id.replace(Some(id.to_owned()));
     }
 
     /// Lets the page that asks read every answer from now on, errors too: admission has found that its origin is the caller's.

@@ -7,7 +7,6 @@ use super::compose::{Composed, Frame, cleaned, compose, enforced};
 use super::facts::{Kind as FactKind, facts, invented, lost};
 use super::order::Order;
 use super::person::privacy;
-use super::pictures::alt_room;
 use super::platform::{Platform, Rules};
 use super::prompt;
 use super::sentences::shortened;
@@ -393,15 +392,14 @@ pub fn personal(order: &Order, rules: &Rules, frame: Frame<'_>, draft: Option<Dr
     }
 }
 
-/// Judges the alternative text of a picture.
-pub fn described(order: &Order, brand: Option<&Brand>, draft: Option<Draft>) -> Judged {
+/// Judges the alternative text of a picture, of so many characters at the most.
+pub fn described(order: &Order, brand: Option<&Brand>, room: usize, draft: Option<Draft>) -> Judged {
     let Some(draft) = draft else { return useless("missing", "it is missing") };
     let judged = sound(order, brand, draft, &order.given(brand));
     let (draft, fault) = match judged {
         Err(judged) => return judged,
         Ok(sound) => sound,
     };
-    let room = alt_room(&order.platforms);
     let text = enforced(brand, &draft.text).replace('\n', " ");
     let long = (text.chars().count() > room)
         .then(|| Fault { code: "too_long", words: format!("an alternative text has {room} characters at the most") });

@@ -8,7 +8,7 @@ pub mod captions;
 use super::compose::{cleaned, enforced};
 use super::draft::{Draft, Fault, Judged, sound, translated, unfaithful, useless};
 use super::order::{Order, wrong};
-use super::platform::Platform;
+use super::platform::{Platform, Rules};
 use super::sentences::{sentences, shortened};
 use super::speech::{SENTENCE_MS, script};
 use crate::content::brand::Brand;
@@ -28,31 +28,19 @@ const SCENE_SECONDS: u32 = 6;
 const SCENES: (usize, usize) = (2, 10);
 /// The shortest scene, in ms: what is shorter is not seen.
 const SHORTEST_MS: u64 = 1200;
+/// The most characters that are looked at for one scene, and for the length of a text: more than anybody says in the longest script.
+const LONGEST_SPOKEN: usize = 6000;
 /// The longest caption on the screen, and the longest description of what is to be seen, in characters.
 const LONGEST_CAPTION: usize = 60;
 const LONGEST_VISUAL: usize = 300;
 
-/// The longest video of a platform's short form, in seconds; none where no length is stated.
-///
-/// As the platforms' help pages state it (2026-11): TikTok 10 minutes recorded in the app, Reels and Shorts 3 minutes, X 140 seconds without a
-/// subscription, Bluesky 3 minutes, Threads 5, LinkedIn 10 from a telephone, Pinterest and Reddit 15.
-pub const fn most_seconds(platform: Platform) -> Option<u32> {
-    match platform {
-        Platform::X => Some(140),
-        Platform::Instagram | Platform::YouTube | Platform::Bluesky => Some(180),
-        Platform::Threads => Some(300),
-        Platform::TikTok | Platform::LinkedIn => Some(600),
-        Platform::Pinterest | Platform::Reddit => Some(900),
-        _ => None,
-    }
-}
-
 /// The longest script for some platforms, in seconds.
-fn longest(platforms: &[Platform]) -> u32 {
-    platforms.iter().filter_map(|platform| most_seconds(*platform)).min().unwrap_or(SECONDS.1).min(SECONDS.1)
+fn longest(platforms: &[Platform], rules: &dyn Fn(Platform) -> Rules) -> u32 {
+    let limits = platforms.iter().filter_map(|platform| rules(*platform).video_seconds);
+    limits.filter_map(|limit| u32::try_from(limit).ok()).min().unwrap_or(SECONDS.1).clamp(SECONDS.0, SECONDS.1)
 }
 
-/// Checks what is asked for.
+/// Checks what is asked for, as far as that does not depend on an operator.
 ///
 /// # Errors
 /// 400 naming the field.
@@ -60,7 +48,18 @@ pub fn check(seconds: Option<u32>, platforms: &[Platform]) -> Result<(), Error> 
     if let Some(place) = platforms.iter().position(|platform| *platform == Platform::Sms) {
         return Err(wrong(format!("platforms[{place}]"), "takes no video"));
     }
-    let most = longest(platforms);
+    bounded(seconds, SECONDS.1)
+}
+
+/// Checks that a length is one that the platforms take.
+///
+/// # Errors
+/// 400 naming the longest.
+pub fn check_platforms(order: &Order, rules: &dyn Fn(Platform) -> Rules) -> Result<(), Error> {
+    bounded(order.seconds, longest(&order.platforms, rules))
+}
+
+fn bounded(seconds: Option<u32>, most: u32) -> Result<(), Error> {
     if seconds.is_some_and(|seconds| !(SECONDS.0..=most).contains(&seconds)) {
         return Err(wrong("seconds", &format!("must be a whole number from {} to {most} for these platforms", SECONDS.0)));
     }
@@ -83,13 +82,14 @@ pub struct Plan {
 }
 
 /// The plan for an order.
-pub fn plan(order: &Order) -> Plan {
+pub fn plan(order: &Order, rules: &dyn Fn(Platform) -> Rules) -> Plan {
     let rate = order.words_a_minute;
-    let limit_ms = u64::from(longest(&order.platforms)).saturating_mul(1000);
+    let limit_ms = u64::from(longest(&order.platforms, rules)).saturating_mul(1000);
     let shortest_ms = u64::from(SECONDS.0).saturating_mul(1000);
     let usual = || {
         // A text takes as long as it takes.
-        let natural = spoken_ms(&order.subject, rate).saturating_add(u64::from(SENTENCE_MS));
+        let start: String = order.subject.chars().take(LONGEST_SPOKEN).collect();
+        let natural = spoken_ms(&start, rate).saturating_add(u64::from(SENTENCE_MS));
         if order.from_text { natural } else { u64::from(USUAL_SECONDS).saturating_mul(1000) }
     };
     let target_ms = order.seconds.map_or_else(usual, |seconds| u64::from(seconds).saturating_mul(1000)).clamp(shortest_ms, limit_ms);
@@ -139,7 +139,7 @@ pub struct Film {
 }
 
 /// Judges a scene.
-pub fn scene(order: &Order, brand: Option<&Brand>, draft: Option<Draft>) -> Judged {
+pub fn scene(order: &Order, brand: Option<&Brand>, plan: &Plan, draft: Option<Draft>) -> Judged {
     let Some(draft) = draft else { return useless("missing", "it is missing") };
     let given = order.given(brand);
     let (draft, mut fault) = match sound(order, brand, draft, &given) {
@@ -164,7 +164,6 @@ pub fn scene(order: &Order, brand: Option<&Brand>, draft: Option<Draft>) -> Judg
             return Judged::Useless(fault);
         }
     }
-    let plan = plan(order);
     let words = script(&draft.text, plan.rate).words;
     let about = plan.words;
     if words > about.saturating_mul(13) / 10 {
@@ -223,6 +222,38 @@ pub fn by_rule(order: &Order, brand: Option<&Brand>, text: &str, plan: &Plan) ->
     }]
 }
 
+/// Takes away what is too long by far, in one look at each scene: sentence by sentence it would take as many looks as there are sentences.
+fn bounded_by_far(scenes: &mut [Scene], plan: &Plan, timed: &dyn Fn(&mut Scene)) -> bool {
+    let mut shorter = false;
+    for scene in scenes.iter_mut().filter(|scene| scene.spoken.len() > LONGEST_SPOKEN) {
+        let said = shortened(&scene.spoken, LONGEST_SPOKEN);
+        shorter |= said != scene.spoken;
+        scene.spoken = said;
+        timed(scene);
+    }
+    let whole = scenes.iter().map(|scene| scene.duration_ms).fold(0, u64::saturating_add);
+    if whole <= plan.most_ms.saturating_mul(2) {
+        return shorter;
+    }
+    for scene in scenes.iter_mut() {
+        let share = scene.duration_ms.saturating_mul(plan.most_ms).saturating_mul(3) / 2;
+        let allowed_ms = share.checked_div(whole).unwrap_or_default();
+        let (mut end, mut taken_ms) = (0_usize, 0_u64);
+        for range in sentences(&scene.spoken) {
+            let own = scene.spoken.get(range.clone()).unwrap_or_default();
+            taken_ms = taken_ms.saturating_add(spoken_ms(own, plan.rate)).saturating_add(u64::from(SENTENCE_MS));
+            if end > 0 && taken_ms > allowed_ms {
+                break;
+            }
+            end = range.end;
+        }
+        shorter |= end < scene.spoken.len();
+        scene.spoken.truncate(end);
+        timed(scene);
+    }
+    shorter
+}
+
 /// Lays scenes out in time: what is too long is left out, what is too short is held.
 pub fn laid_out(mut scenes: Vec<Scene>, plan: &Plan) -> Film {
     let timed = |scene: &mut Scene| {
@@ -231,7 +262,7 @@ pub fn laid_out(mut scenes: Vec<Scene>, plan: &Plan) -> Film {
     };
     scenes.iter_mut().for_each(timed);
     let sum = |scenes: &[Scene]| scenes.iter().map(|scene| scene.duration_ms).fold(0, u64::saturating_add);
-    let mut shorter = false;
+    let mut shorter = bounded_by_far(&mut scenes, plan, &timed);
     while sum(&scenes) > plan.most_ms {
         shorter = true;
         let ends = |scene: &Scene| sentences(&scene.spoken).iter().rev().nth(1).map(|range| range.end);
@@ -243,23 +274,25 @@ pub fn laid_out(mut scenes: Vec<Scene>, plan: &Plan) -> Film {
                 scene.spoken.truncate(end);
                 timed(scene);
             }
-        } else if scenes.len() > 2 {
+            continue;
+        }
+        if scenes.len() > 2 {
             // The scene before the last: the first makes people stay, the last says what to do.
             scenes.remove(scenes.len().saturating_sub(2));
-        } else {
-            let Some(scene) = scenes.iter_mut().max_by_key(|scene| scene.duration_ms) else { break };
-            let Some((rest, _)) = scene.spoken.trim_end_matches('…').trim_end().rsplit_once(char::is_whitespace) else {
-                // One word without an end.
-                scene.spoken = shortened(&scene.spoken, scene.spoken.chars().count() / 2);
-                timed(scene);
-                if scene.spoken.is_empty() {
-                    break;
-                }
-                continue;
-            };
-            scene.spoken = format!("{rest}…");
-            timed(scene);
+            continue;
         }
+        // Words of the longest, as many as there are too many.
+        let whole = sum(&scenes);
+        let Some(scene) = scenes.iter_mut().max_by_key(|scene| scene.duration_ms) else { break };
+        let said = scene.spoken.trim_end_matches('…').trim_end();
+        let count = said.chars().count();
+        let share = u64::try_from(count).unwrap_or(u64::MAX).saturating_mul(plan.most_ms).checked_div(whole).unwrap_or_default();
+        let kept = shortened(said, usize::try_from(share).unwrap_or(usize::MAX).min(count.saturating_sub(1)));
+        if kept.is_empty() {
+            break;
+        }
+        scene.spoken = kept;
+        timed(scene);
     }
     let natural = sum(&scenes);
     let missing = plan.target_ms.saturating_sub(natural);

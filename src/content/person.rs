@@ -90,7 +90,7 @@ impl Person {
             let Some(value) = value else { continue };
             checked(&format!("profile.{field}"), &value, LONGEST)?;
             // Names are taken as they are: `Christian` is one.
-            let kind = if field == "name" { None } else { sensitive::of_text(&value) };
+            let kind = if field == "name" { None } else { sensitive::first(&value) };
             if self.take(format!("profile.{field}"), &value, kind) {
                 self.told.insert(field.to_owned(), json!(value));
             }
@@ -103,7 +103,7 @@ impl Person {
         for (place, value) in interests.into_iter().enumerate() {
             let field = format!("profile.interests[{place}]");
             checked(&field, &value, LONGEST_TOPIC)?;
-            if self.take(field, &value, sensitive::of_text(&value)) {
+            if self.take(field, &value, sensitive::first(&value)) {
                 kept.push(value);
             }
         }
@@ -129,7 +129,7 @@ impl Person {
             let field = format!("profile.attributes.{name}");
             let value = reading::text(value, &field)?;
             checked(&field, &value, LONGEST)?;
-            if self.take(field, &value, sensitive::of_name(&name).or_else(|| sensitive::of_text(&value))) {
+            if self.take(field, &value, sensitive::of_name(&name).or_else(|| sensitive::first(&value))) {
                 kept.insert(name, json!(value));
             }
         }

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::order::wrong;
-use super::platform::Platform;
+use super::platform::{Platform, Rules};
 use crate::error::Error;
 
 /// Pictures as `data:` URLs.
@@ -49,16 +49,21 @@ pub fn checked(given: Vec<String>) -> Result<Pictures, Error> {
 }
 
 /// How long an alternative text may be on all of some platforms, in characters.
+pub fn alt_room(platforms: &[Platform], rules: &dyn Fn(Platform) -> Rules) -> usize {
+    platforms.iter().filter_map(|platform| rules(*platform).alt).min().unwrap_or(LONGEST_ALT).min(LONGEST_ALT)
+}
+
+/// Checks that every platform takes as many pictures.
 ///
-/// Limits as the platforms and publishing tools state them (2026-11): TikTok 300, Pinterest 500, X, Instagram and LinkedIn 1,000, Mastodon 1,500,
-/// Bluesky 2,000; none is stated for the others.
-pub fn alt_room(platforms: &[Platform]) -> usize {
-    let of = |platform: &Platform| match platform {
-        Platform::TikTok => 300,
-        Platform::Pinterest => 500,
-        Platform::X | Platform::Instagram | Platform::LinkedIn => 1000,
-        Platform::Mastodon => 1500,
-        _ => 2000,
-    };
-    platforms.iter().map(of).min().unwrap_or(LONGEST_ALT).min(LONGEST_ALT)
+/// # Errors
+/// 400 naming the platform that does not.
+pub fn check(count: usize, platforms: &[Platform], rules: &dyn Fn(Platform) -> Rules) -> Result<(), Error> {
+    for platform in platforms {
+        if let Some(most) = rules(*platform).images.filter(|most| count > *most) {
+            let what =
+                format!("has {count} pictures, and a post on {} has {most} at the most: send fewer, or leave it out", platform.name());
+            return Err(wrong("images", &what));
+        }
+    }
+    Ok(())
 }

@@ -183,11 +183,21 @@ pub fn room(brief: &Brief<'_>, platform: Platform) -> usize {
     most.saturating_mul(9).checked_div(10).unwrap_or_default().clamp(rules.limit / 3, USUAL_LENGTH.max(rules.limit / 3))
 }
 
-/// The examples of a brand that are most like what is to be written, as many as there is room for.
+/// How much the best standing of an approved post adds to its likeness, and the worst takes from it.
+const STANDING: f32 = 0.15;
+
+/// The examples of a brand that are most like what is to be written, as many as there is room for: those that it has written down, and
+/// approved posts, of which those that did well are preferred.
 pub fn examples<'b>(brand: &'b Brand, subject: &str) -> Vec<&'b str> {
     let wanted = embed(subject);
     let likeness = |example: &str| -> f32 { embed(example).iter().zip(&wanted).map(|(one, other)| one * other).sum() };
-    let mut open: Vec<(f32, &str)> = brand.examples.iter().map(|example| (likeness(example), example.as_str())).collect();
+    let written = brand.examples.iter().map(|example| (likeness(example), example.as_str()));
+    let approved = brand.approved.iter().filter(|approved| !brand.examples.contains(&approved.text)).map(|approved| {
+        #[expect(clippy::cast_possible_truncation, reason = "0 to 1")]
+        let standing = (approved.standing as f32 - 0.5) * 2.0;
+        (likeness(&approved.text) + STANDING * standing, approved.text.as_str())
+    });
+    let mut open: Vec<(f32, &str)> = written.chain(approved).collect();
     let mut left = MOST_EXAMPLES;
     let mut chosen = Vec::new();
     // A sort of its own for each type is more code than looking a few times.
@@ -231,10 +241,10 @@ fn slot_told(brief: &Brief<'_>, slot: &Slot) -> Value {
         }
         (Work::Write | Work::Adapt | Work::Personalize, None) => {
             told.insert("picture".to_owned(), json!(slot.variant));
-            told.insert("most_characters".to_owned(), json!(alt_room(&brief.order.platforms)));
+            told.insert("most_characters".to_owned(), json!(alt_room(&brief.order.platforms, brief.rules)));
         }
         (Work::Film, _) => {
-            let plan = film::plan(brief.order);
+            let plan = film::plan(brief.order, brief.rules);
             told.insert("scene".to_owned(), json!(format!("{} of {}", slot.variant, plan.scenes)));
             told.insert("words".to_owned(), json!(plan.words));
         }
@@ -312,7 +322,7 @@ fn tokens(brief: &Brief<'_>, slot: &Slot) -> u32 {
     let characters = match (brief.work, slot.platform) {
         (Work::Judge, _) => 300,
         (Work::Rewrite, _) => slot.source.chars().count().saturating_add(100),
-        (Work::Film, _) => film::plan(brief.order).words.saturating_mul(8).saturating_add(400),
+        (Work::Film, _) => film::plan(brief.order, brief.rules).words.saturating_mul(8).saturating_add(400),
         (_, Some(platform)) => room(brief, platform),
         (_, None) => LONGEST_ALT,
     };

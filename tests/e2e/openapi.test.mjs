@@ -51,10 +51,12 @@ async function upload() {
 test("every example of a body is taken, and answered as the document says", async () => {
   await call("PUT", "/v1/brands/acme", { voice: "Dry." });
   const [, file] = await upload();
+  const { posts: [{ id: given }] } = await (await call("POST", "/v1/posts", { instruction: "Announce our plum blend", platforms: ["x"] })).json();
   for (const { at, path: template, method, value, asks } of openapi.examples()) {
     if (!asks) continue;
     // What an example only names has to be there.
     if ("input_file_id" in value) value.input_file_id = file.id;
+    if (template === "/v1/feedback") value.id = given;
     const response = await call(method.toUpperCase(), template.replace("{id}", "acme"), value);
     const body = await response.json();
     assert.ok([200, 201, 202].includes(response.status), `${at}: ${JSON.stringify(body)}`);
@@ -93,6 +95,22 @@ test("files and batches are as it says, from the upload to the end", async () =>
   const [, spare] = await upload();
   await told("delete", "/v1/files/{id}", spare.id);
   await told("post", "/v1/batches", "", 400, { ...order, endpoint: "/v1/models" });
+});
+
+test("what was said and learnt is as it says", async () => {
+  for (const [method, template, address = template] of [
+    ["get", "/v1/feedback"],
+    ["get", "/v1/learned"],
+    ["get", "/v1/brands/{id}/dataset", "/v1/brands/acme/dataset"],
+    ["delete", "/v1/learned"],
+  ]) {
+    const response = await call(method.toUpperCase(), address);
+    assert.equal(response.status, 200, address);
+    const text = await response.text();
+    openapi.check(method, template, 200, template.endsWith("/dataset") ? text : JSON.parse(text));
+  }
+  const unknown = await assertError(await call("POST", "/v1/feedback", { id: "post-none-1", rating: 1 }), 404, "unknown_answer");
+  openapi.check("post", "/v1/feedback", 404, unknown);
 });
 
 test("errors are as it says, and its methods are all that there are", async () => {

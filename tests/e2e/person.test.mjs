@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import fs from "node:fs";
 import path from "node:path";
 import { after, before, describe, test } from "node:test";
-import { KEY, KEYS, administer, assertError, makeKey, pause, post, sha256, startEdge, startStandIn } from "./edge.mjs";
+import { KEY, KEYS, administer, assertError, eventually, makeKey, pause, post, sha256, startEdge, startStandIn } from "./edge.mjs";
 import { validator } from "./openapi.mjs";
 
 const BLIND_KEY = "e2e: a key for a model without eyes";
@@ -123,6 +123,28 @@ describe("posts for a person", () => {
   });
 });
 
+test("a batch asks for posts for persons and for scripts, a line each", async () => {
+  const headers = bearer(KEY);
+  const run = async (endpoint, bodies) => {
+    const form = new FormData();
+    form.set("purpose", "batch");
+    form.set("file", new Blob([bodies.map((body, at) => JSON.stringify({ custom_id: `line-${at}`, method: "POST", url: endpoint, body })).join("\n")]), "lines.jsonl");
+    const file = await (await fetch(`${edge.url}/v1/files`, { method: "POST", headers, body: form })).json();
+    const { id } = await (await post(edge, { input_file_id: file.id, endpoint, completion_window: "1h" }, headers, "/v1/batches")).json();
+    const done = await eventually(async () => {
+      const batch = await (await fetch(`${edge.url}/v1/batches/${id}`, { headers })).json();
+      return batch.status === "completed" && batch;
+    }, "completed");
+    return (await (await fetch(`${edge.url}/v1/files/${done.output_file_id}/content`, { headers })).text()).trim().split("\n").map((line) => JSON.parse(line).response.body);
+  };
+  const people = ["Ann", "Bo", "Cy"].map((name) => ({ instruction: INSTRUCTION, platforms: ["x"], profile: { name }, steps: STEPS }));
+  const made = await run("/v1/posts/personalize", people);
+  assert.equal(made.length, 3);
+  for (const body of made) openapi.check("post", "/v1/posts/personalize", 200, body);
+  const [film] = await run("/v1/posts/video", [{ instruction: INSTRUCTION, images: [PNG] }]);
+  openapi.check("post", "/v1/posts/video", 200, film);
+});
+
 describe("whatever the model says, a person's post", () => {
   const invented = {
     "another name": "Hi Bob, taste Plum on 5 May.",
@@ -214,6 +236,14 @@ describe("posts about pictures", () => {
     assert.ok(made.images.every(({ alt, length }) => [...alt].length === length && length <= 400));
   });
 
+  test("are as short as a platform wants them beside a picture", async () => {
+    const long = says({ image_1: { text: "Two cups on a table.", hashtags: [] }, telegram_1: { text: "A cup is a cup. ".repeat(100), hashtags: [] } });
+    const { posts: [one], images: [image] } = await answer("posts", { instruction: `Show our cups ${long}`, platforms: ["telegram"], images: [PNG], steps: STEPS });
+    assert.equal(one.limit, 1024);
+    assert.deepEqual([one.reason, image.alt], ["too_long", "Two cups on a table."]);
+    assert.ok(one.length <= 1024 && one.length > 800);
+  });
+
   test("have the same for a person and by a history, and for `auto`", async () => {
     const person = await personalize({ images: [PNG] });
     assert.equal(person.images.length, 1);
@@ -243,6 +273,8 @@ describe("posts about pictures", () => {
       assert.equal(refused.param, param);
     }
     assert.equal((await answer("posts", { ...order, images: [large, large], steps: STEPS })).images.length, 2);
+    const many = await assertError(await ask("posts", { ...order, images: Array(5).fill(PNG) }), 400, "wrong_value");
+    assert.match(many.message, /a post on x has 4 at the most/);
     await assertError(await ask("posts/adapt", { text: "x".repeat(1_100_000), platforms: ["x"] }), 413, "body_too_large");
   });
 

@@ -114,6 +114,7 @@ describe("whatever the model says, a script", () => {
     "broken JSON": "[[halved]]", "a fence": "[[fenced]]", "prose": "[[prose]]", "missing fields": "[[unfit]]", "nothing": "[[empty]]", "a refusal": "[[refusal]]",
     "no JSON of the API": "[[garbage]]", "status 500": "[[status=500]]", "too many requests": "[[rate-requests]]", "no connection": "[[cut-before]]", "an answer cut by its length": "[[finish=length]]",
     "far too many words": both({ spoken: "Plum and cocoa and plum again. ".repeat(30) }),
+    "a flood of sentences": "[[words=4000]]",
     "one endless word": both({ spoken: "a-".repeat(400) }),
     "silence": both({ spoken: "…", visual: "", caption: "" }),
     "emoji alone": both({ spoken: "🎉🎉" }),

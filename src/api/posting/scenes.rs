@@ -6,7 +6,7 @@ use super::{Desk, Outcome};
 use crate::content::draft::{self, Draft, Slot};
 use crate::content::facts::lost;
 use crate::content::film::captions::{cues, srt, webvtt};
-use crate::content::film::{self, Scene, by_rule, laid_out, made, most_seconds};
+use crate::content::film::{self, Scene, by_rule, laid_out, made};
 use crate::content::prompt::Work;
 use crate::error::Error;
 
@@ -18,10 +18,10 @@ fn seconds(ms: u64) -> f64 {
 impl Desk<'_> {
     /// A script of scenes.
     pub(super) async fn film(&mut self) -> Result<Value, Error> {
-        let plan = film::plan(self.order);
+        let plan = film::plan(self.order, &|platform| self.rules(platform));
         let slot = |number| Slot { key: format!("scene_{number}"), platform: None, variant: number, source: String::new() };
         let slots: Vec<Slot> = (1..=plan.scenes).map(slot).collect();
-        let judge = |desk: &Self, _: &Slot, draft: Option<Draft>| film::scene(desk.order, desk.brand.as_ref(), draft);
+        let judge = |desk: &Self, _: &Slot, draft: Option<Draft>| film::scene(desk.order, desk.brand.as_ref(), &plan, draft);
         let outcomes = self.drafts(Work::Film, None, &slots, &judge).await?;
         self.step("generation", json!({}));
         let brand = self.brand.as_ref();
@@ -63,7 +63,7 @@ impl Desk<'_> {
             .order
             .platforms
             .iter()
-            .map(|platform| json!({"platform": platform.name(), "limit_seconds": most_seconds(*platform)}))
+            .map(|platform| json!({"platform": platform.name(), "limit_seconds": self.rules(*platform).video_seconds}))
             .collect();
         let told = json!({
             "scenes": scenes,

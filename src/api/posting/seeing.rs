@@ -6,7 +6,9 @@ use super::{Desk, Outcome};
 use crate::cloud::inquire::Asker;
 use crate::cloud::route;
 use crate::content::draft::{Slot, stand_in};
-use crate::content::pictures::alt_room;
+use crate::content::film;
+use crate::content::order::Task;
+use crate::content::pictures::{self, alt_room};
 use crate::content::sentences::shortened;
 use crate::error::Error;
 
@@ -14,11 +16,25 @@ use crate::error::Error;
 const NO_MODEL: &str = "no_vision_model";
 
 impl Desk<'_> {
+    /// Checks what an order asks of models and platforms, before anything is asked or told.
+    ///
+    /// # Errors
+    /// 400: what to change.
+    pub fn check(&self) -> Result<(), Error> {
+        let (order, rules) = (self.order, |platform| self.rules(platform));
+        if order.task == Task::Video {
+            film::check_platforms(order, &rules)?;
+        } else {
+            pictures::check(order.pictures.len(), &order.platforms, &rules)?;
+        }
+        if order.pictures.is_empty() { Ok(()) } else { self.seeing().map(|_| ()) }
+    }
+
     /// The model that sees the order's pictures: the one that is named, else the one that usually writes, else the best that does see.
     ///
     /// # Errors
     /// 400 when there is none: what to change.
-    pub fn seeing(&self) -> Result<String, Error> {
+    pub(super) fn seeing(&self) -> Result<String, Error> {
         let Asker { config, caller, .. } = self.door.asker;
         let models = &config.models;
         let refused = |param: &'static str, message: String| Err(Error::invalid(NO_MODEL, param, message).final_word());
@@ -54,10 +70,15 @@ impl Desk<'_> {
             // Code does not see: it says what is known of the picture.
             let about = || format!("Picture {} of {count}: {}", place.saturating_add(1), stand_in(self.order).replace('\n', " "));
             let alt = draft.map(|draft| draft.text).filter(|text| !text.is_empty());
-            let alt = alt.unwrap_or_else(|| shortened(&self.in_brand(&about()), alt_room(&self.order.platforms)));
+            let alt = alt.unwrap_or_else(|| shortened(&self.in_brand(&about()), self.alt_room()));
             json!({"alt": alt, "length": alt.chars().count(), "degraded": fault.is_some(), "reason": fault})
         };
         outcomes.into_iter().enumerate().map(of).collect()
+    }
+
+    /// How long an alternative text may be, in characters.
+    pub(super) fn alt_room(&self) -> usize {
+        alt_room(&self.order.platforms, &|platform| self.rules(platform))
     }
 
     fn in_brand(&self, text: &str) -> String {

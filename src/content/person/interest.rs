@@ -167,7 +167,7 @@ fn checked(
     );
     let spaced = folded(&text);
     topics.extend(interests.iter().filter(|interest| spaced.contains(&folded(interest))).cloned());
-    topics.retain(|topic| match sensitive::of_text(topic) {
+    topics.retain(|topic| match sensitive::first(topic) {
         Some(kind) => {
             let one = Ignored { field: entry.at("topics"), kind };
             if ignored.last() != Some(&one) {
