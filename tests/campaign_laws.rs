@@ -152,6 +152,7 @@ fn posts_are_compared_within_their_platform_and_with_those_that_stay() {
     let (a, b) = ("Our second shop opens on Friday. Come by for a bun.", "Friday our second shop opens. Come by for a bun!");
     let other = "How do you like your rye bread: fresh, or on the third day?";
     assert_eq!(alike(&[(0, Platform::X, a), (1, Platform::X, other), (2, Platform::X, b), (3, Platform::LinkedIn, a)]), [(2, 0)]);
+    assert_eq!(alike(&[(0, Platform::X, "ເປີດແລ້ວ"), (1, Platform::X, "ເປີດແລ້ວ ")]), [(1, 0)], "in any script");
     assert_eq!(alike(&[(4, Platform::X, a), (7, Platform::X, b), (9, Platform::X, a)]), [(7, 4), (9, 4)]);
 }
 
