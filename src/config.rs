@@ -18,9 +18,10 @@ use crate::content::platform::PlatformTable;
 use crate::error::Error;
 use crate::protocol::json::Document;
 use crate::protocol::json::typed::{Misfit, typed};
+use crate::telemetry::settings::{Tracing, share};
 
 /// The variables that the gateway reads.
-pub const NAMES: [&str; 21] = [
+pub const NAMES: [&str; 26] = [
     "CEREBRAS_API_KEY",
     "ADMIN_SECRET",
     "EDGE_SECRET",
@@ -42,12 +43,20 @@ pub const NAMES: [&str; 21] = [
     "CORS_ORIGINS",
     "OFF_PEAK",
     "PLATFORMS",
+    "TELEMETRY_MS",
+    "LOG_SAMPLE",
+    "TRACE_SAMPLE",
+    "OTLP_ENDPOINT",
+    "OTLP_HEADERS",
 ];
 
 /// The shortest time to live that KV accepts, in seconds.
 pub const SHORTEST_TTL: u32 = 60;
 /// The longest time to live of a cached answer, in seconds: 30 days.
 pub const LONGEST_TTL: u32 = 30 * 24 * 3600;
+
+/// The longest that telemetry may wait after an answer, in ms: the runtime ends what goes on for 30 seconds.
+const LONGEST_REST_MS: u32 = 20_000;
 
 /// The one key of local development. Never accepted by what is deployed, nor beside configured keys.
 pub const LOCAL_KEY: &str = "maya-local";
@@ -131,6 +140,12 @@ pub struct Config {
     pub off_peak: Hours,
     /// What a post may be on each platform.
     pub platforms: PlatformTable,
+    /// How long after an answer telemetry is told, in ms.
+    pub telemetry_ms: u64,
+    /// The share of requests that have a line in the log, 0 to 1; those that fail have one.
+    pub log_sample: f64,
+    /// Where traces go, if they go anywhere.
+    pub tracing: Option<Tracing>,
 }
 
 impl Config {
@@ -178,12 +193,25 @@ impl Config {
         if !(SHORTEST_TTL..=LONGEST_TTL).contains(&cache_ttl) {
             return Err(wrong("CACHE_TTL_SECONDS", &format!("{cache_ttl} is outside of {SHORTEST_TTL} to {LONGEST_TTL} seconds")));
         }
+        let telemetry_ms = vars.positive("TELEMETRY_MS", 1_500)?;
+        if telemetry_ms > LONGEST_REST_MS {
+            return Err(wrong(
+                "TELEMETRY_MS",
+                &format!("{telemetry_ms} is more than {LONGEST_REST_MS}: the runtime ends what takes longer"),
+            ));
+        }
+        let told = |(variable, reason): (&'static str, String)| wrong(variable, &reason);
+        let log_sample = share("LOG_SAMPLE", vars.take("LOG_SAMPLE")?.unwrap_or_default()).map_err(told)?;
+        let tracing = Tracing::read(vars.take("OTLP_ENDPOINT")?, vars.take("OTLP_HEADERS")?, vars.take("TRACE_SAMPLE")?).map_err(told)?;
         let health = Settings::read(vars.take("HEALTH")?.unwrap_or_default()).map_err(|reason| wrong("HEALTH", &reason))?;
         let platforms = PlatformTable::read(vars.take("PLATFORMS")?.unwrap_or_default()).map_err(|reason| wrong("PLATFORMS", &reason))?;
         Ok(Self {
             base_url,
             health,
             platforms,
+            telemetry_ms: u64::from(telemetry_ms),
+            log_sample,
+            tracing,
             admin_secret: admin_secret.as_deref().map(KeyDigest::of),
             edge_secret: match vars.secret("EDGE_SECRET")? {
                 None if local => EdgeSecret::new(LOCAL_EDGE_SECRET.to_owned()),
@@ -208,7 +236,7 @@ impl Config {
 }
 
 /// Variables that are secrets: only whether they are set is ever told.
-const SECRETS: [&str; 5] = ["CEREBRAS_API_KEY", "ADMIN_SECRET", "EDGE_SECRET", "EDGE_SECRET_PREVIOUS", "GATEWAY_KEYS"];
+const SECRETS: [&str; 6] = ["CEREBRAS_API_KEY", "ADMIN_SECRET", "EDGE_SECRET", "EDGE_SECRET_PREVIOUS", "GATEWAY_KEYS", "OTLP_HEADERS"];
 
 /// What the audit holds of a configuration: a digest of everything in it that is not secret, and which secrets are set.
 pub fn fingerprint(settings: &str) -> Value {

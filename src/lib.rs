@@ -60,6 +60,8 @@ use learning::score_model::Model;
 use ledger::message::{Event, Note};
 use ledger::outbox::Outbox;
 use protocol::json::typed;
+use telemetry::meter::{Meter, TELEMETRY};
+use telemetry::tracer::{ANALYTICS, Tracer};
 
 /// What all requests of an isolate share.
 #[derive(Clone)]
@@ -76,10 +78,16 @@ pub struct Surroundings {
     pub own_intents: understanding::own::Remembered,
     /// What tenants' feedback has taught of scores.
     pub score_models: RefCell<Memory<String, Rc<Model>>>,
+    /// The tenants' experiments.
+    pub experiments: learning::experiment::known::Remembered,
     /// What no ledger has heard yet.
     pub outbox: Outbox,
     /// How the models are.
     pub health: Health,
+    /// What was counted of requests.
+    pub telemetry: Meter,
+    /// Lines and spans of requests.
+    pub tracer: Tracer,
     /// Names reservations: no other isolate has the first half, and the second counts.
     lease: RefCell<(String, u64)>,
 }
@@ -97,6 +105,10 @@ pub struct Binds {
     pub wrong_keys: bool,
     /// Durable Objects and the queue: files and batches.
     pub store: bool,
+    /// Durable Objects: the archive of telemetry.
+    pub telemetry: bool,
+    /// Workers Analytics Engine: a data point a request.
+    pub analytics: bool,
 }
 
 impl Gateway {
@@ -112,6 +124,8 @@ impl Gateway {
             ledger: bound(ledger::LEDGER),
             wrong_keys: bound(admission::WRONG_KEYS),
             store: bound(batches::STORE) && bound(batches::QUEUE),
+            telemetry: bound(TELEMETRY),
+            analytics: bound(ANALYTICS),
         };
         let lease = RefCell::default();
         let gateway = Self(Rc::new(Surroundings {
@@ -120,8 +134,11 @@ impl Gateway {
             known: Acquaintances::default(),
             own_intents: Default::default(),
             score_models: RefCell::new(Memory::lasting(REMEMBERED_MS)),
+            experiments: Default::default(),
             outbox: Outbox::default(),
             health: Health::default(),
+            telemetry: Meter::default(),
+            tracer: Tracer::default(),
             lease,
         }));
         // The ledger tells whether it is another than the last that it has heard of.
@@ -211,7 +228,7 @@ pub fn work(call: JsCall, message: String) {
         if done.is_err() {
             call.log_failure("batch", "work on a part");
         }
-        gateway.outbox.deliver(&call).await;
+        api::tell_ledgers(&gateway, &call).await;
         let _: boundary::Answered = call.respond(if done.is_ok() { 204 } else { 500 }, &Default::default(), None);
     });
 }

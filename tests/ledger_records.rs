@@ -419,7 +419,7 @@ fn an_end_user_is_exported_whole_and_erased_whole() {
     let erased = ledger.ask(json!({"ask": "erase_user", "user": "alice@example.com"}));
     assert_eq!(
         erased["removed"],
-        json!({"persons": 1, "usage": 1, "limits": 1, "answers": 1, "given": 1, "feedback": 1, "reservations": 1})
+        json!({"persons": 1, "usage": 1, "limits": 1, "answers": 1, "given": 1, "feedback": 1, "reservations": 1, "experiments": 0})
     );
     assert_eq!(erased["audit"]["number"], 3);
     assert_eq!(ledger.usage(json!({"by": ["day", "model", "key"]})), before, "the sums stay");
@@ -450,15 +450,17 @@ fn a_tenants_data_are_erased_and_its_keys_and_record_stay() {
     ledger.ask(json!({"ask": "put_tenant", "record": {"audit_calls": true}}));
     live(&mut ledger, "alice", "1");
     ledger.ask(json!({"ask": "put_document", "kind": "intent", "name": "a", "body": {}, "most": 1, "who": "admin"}));
+    let definition = json!({"arms": [{"name": "a"}, {"name": "b"}], "goal": "rating"});
+    ledger.ask(json!({"ask": "put_experiment", "id": "a", "definition": definition, "who": "admin"}));
     let erased = ledger.ask(json!({"ask": "erase_tenant"}));
     let removed: BTreeSet<(&String, u64)> =
         erased["removed"].as_object().unwrap().iter().map(|(store, count)| (store, count.as_u64().unwrap())).collect();
-    assert!(removed.iter().all(|(_, count)| *count > 0) && removed.len() == 10, "{removed:?}");
+    assert!(removed.iter().all(|(_, count)| *count > 0) && removed.len() == 11, "{removed:?}");
     assert_eq!((&erased["record"]["audit_calls"], &erased["record"]["epoch"]), (&json!(true), &json!(1)));
     for _ in 0..2 {
         assert!(!ledger.database.everything().contains("alice"));
         let verdict = ledger.ask(json!({"ask": "verify"}));
-        assert_eq!((&verdict["whole"], &verdict["entries"], &verdict["first"]), (&json!(true), &json!(1), &json!(5)));
+        assert_eq!((&verdict["whole"], &verdict["entries"], &verdict["first"]), (&json!(true), &json!(1), &json!(6)));
         assert_eq!(ledger.usage(json!({}))["total"]["requests"], 0);
         assert!(granted(&ledger.reserve(managed("z"))));
         ledger.reopen();

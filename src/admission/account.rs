@@ -1,5 +1,7 @@
 //! One call's account with its tenant's ledger: reserve before the call, tell what became of it after the answer.
 
+use std::cell::Cell;
+
 use sha2::{Digest, Sha256};
 
 use super::keys::hex;
@@ -11,11 +13,13 @@ use crate::cloud::inquire::Asker;
 use crate::cloud::models::MicroDollars;
 use crate::config::{Config, LedgerFailure};
 use crate::error::Error;
-use crate::ledger::message::{Called, Idempotency, Message, Note, Trace, Word};
+use crate::ledger::message::{Called, Exposure, Idempotency, Message, Note, Trace, Word};
 use crate::ledger::price;
 use crate::protocol::headers::{Lines, well_formed_id};
 use crate::protocol::request::CompletionRequest;
 use crate::protocol::usage::Usage;
+use crate::telemetry::observation::Source;
+use crate::telemetry::register::OTHER;
 
 /// How much longer than its deadline a call may hold what it has reserved, in ms.
 const LEASE_MARGIN_MS: u64 = 30_000;
@@ -48,6 +52,12 @@ pub struct Outcome<'a> {
     pub body: &'a [u8],
 }
 
+/// Whether a call may be kept: its user, its trace, its answer.
+pub fn may_be_kept(call: &Call, caller: &Caller, request: &CompletionRequest<'_>) -> bool {
+    // Global Privacy Control (Sec-GPC: 1) is the browser's word for what `store: false` is the program's for.
+    request.may_be_stored() && caller.stores() && call.head.header(ReadHeader::Gpc) != Some("1")
+}
+
 /// The account of one call.
 pub struct Account<'a> {
     gateway: &'a Gateway,
@@ -62,8 +72,12 @@ pub struct Account<'a> {
     reservation: String,
     word: Option<Word>,
     idempotency: Option<Idempotency>,
+    /// Whether it is a question of the gateway's own.
+    aside: bool,
     /// Whether the call goes on although the ledger could not be asked.
     unchecked: bool,
+    /// The call's part in an experiment, until it is told.
+    pub exposure: Cell<Option<Exposure>>,
 }
 
 impl<'a> Account<'a> {
@@ -79,8 +93,7 @@ impl<'a> Account<'a> {
         request: &'a CompletionRequest<'_>,
         body: &'a [u8],
     ) -> Result<Self, Error> {
-        // Global Privacy Control (Sec-GPC: 1) is the browser's word for what `store: false` is the program's for.
-        let kept = request.may_be_stored() && caller.stores() && call.head.header(ReadHeader::Gpc) != Some("1");
+        let kept = may_be_kept(call, caller, request);
         let path = request.endpoint().path();
         let idempotency = match call.head.header(ReadHeader::IdempotencyKey) {
             Some(_) if !kept => {
@@ -97,7 +110,21 @@ impl<'a> Account<'a> {
             None => None,
         };
         let user = caller.end_user(request.user());
-        Ok(Self { gateway, config, call, caller, user, kept, body, reservation: String::new(), word: None, idempotency, unchecked: false })
+        Ok(Self {
+            gateway,
+            config,
+            call,
+            caller,
+            user,
+            kept,
+            body,
+            reservation: String::new(),
+            word: None,
+            idempotency,
+            aside: false,
+            unchecked: false,
+            exposure: Cell::default(),
+        })
     }
 
     /// Opens an account for a question of the gateway's own. The caller's `Idempotency-Key` is none of its business.
@@ -114,7 +141,9 @@ impl<'a> Account<'a> {
             reservation: String::new(),
             word: None,
             idempotency: None,
+            aside: true,
             unchecked: false,
+            exposure: Cell::default(),
         }
     }
 
@@ -192,34 +221,75 @@ impl<'a> Account<'a> {
 
     /// Notes a call that came to nothing.
     pub fn release(&self, model: &str, status: u16) {
+        self.call.observe(|seen| self.table_name(model).unwrap_or(OTHER).clone_into(&mut seen.model));
         if !self.gateway.binds.ledger {
             return;
         }
         let called = self.called(&Outcome { model, status, ..Outcome::default() });
+        if status >= 500 || status == 429 {
+            self.expose(true, |_| None);
+        }
         self.gateway.note(self.caller.tenant_name(), self.caller.region(), Note::Released(called), Vec::new());
     }
 
     /// Notes an answer from the cache. The answer to an idempotent call is told before it is given, for the same call may follow it at
     /// once.
     pub async fn hit(&mut self, outcome: Outcome<'_>) {
+        let saved = self.cost(&outcome).unwrap_or_default();
+        self.call.observe(|seen| {
+            seen.answered(self.table_name(outcome.model), Source::Cache);
+            seen.saved_by_cache = saved;
+        });
+        self.expose(false, |_| Some(MicroDollars::default()));
         self.conclude(outcome, Note::Hit).await;
     }
 
     /// Notes an answer from Cerebras, as [`Self::hit`] does.
     pub async fn settle(&mut self, outcome: Outcome<'_>) {
+        self.observe(&outcome);
+        self.expose(false, |account| account.cost(&outcome));
         self.conclude(outcome, Note::Settled).await;
     }
 
     /// Notes an answer of the gateway's own models, which costs nothing.
     pub fn note_edge(&self, outcome: &Outcome<'_>) {
+        self.call.observe(|seen| seen.answered(Some(outcome.model), Source::Edge));
         let called = Called { cost: Some(MicroDollars::default()), ..self.called(outcome) };
         self.gateway.note(self.caller.tenant_name(), self.caller.region(), Note::Settled(called), Vec::new());
     }
 
     /// Notes an answer that broke off: what it used is used, but the same call may be made again.
     pub fn settle_broken(&self, outcome: Outcome<'_>) {
+        self.observe(&outcome);
+        self.expose(true, |account| account.cost(&outcome));
         let called = self.called(&outcome);
         self.gateway.note(self.caller.tenant_name(), self.caller.region(), Note::Settled(called), Vec::new());
+    }
+
+    /// The name of a model in the operator's table; none for one that is not in it.
+    fn table_name<'m>(&self, model: &'m str) -> Option<&'m str> {
+        self.config.models.resolve(model).row.is_some().then_some(model)
+    }
+
+    fn cost(&self, outcome: &Outcome<'_>) -> Option<MicroDollars> {
+        price::cost(self.config.models.resolve(outcome.model).row, outcome.usage.unwrap_or(outcome.estimate))
+    }
+
+    /// Notes a call of a model for telemetry.
+    fn observe(&self, outcome: &Outcome<'_>) {
+        let cost = self.cost(outcome);
+        let usage = outcome.usage.unwrap_or(outcome.estimate);
+        let dearest = || {
+            let rows = self.config.models.rows().filter(|(id, _)| self.caller.may(self.config, id));
+            rows.filter_map(|(_, row)| price::cost(Some(row), usage)).max().unwrap_or_default()
+        };
+        self.call.observe(|seen| {
+            seen.answered(self.table_name(outcome.model), Source::Cloud);
+            seen.used(usage, cost);
+            if let (true, Some(MicroDollars(cost))) = (seen.routed && !self.aside, cost) {
+                seen.saved_by_routing.0 = seen.saved_by_routing.0.saturating_add(dearest().0.saturating_sub(cost));
+            }
+        });
     }
 
     async fn conclude(&mut self, outcome: Outcome<'_>, note: fn(Called) -> Note) {
@@ -243,6 +313,13 @@ impl<'a> Account<'a> {
         }
     }
 
+    /// Notes the call's part in an experiment, if it has one that was not told yet. A caller's own mistake is none of an arm's.
+    fn expose(&self, failed: bool, cost: impl FnOnce(&Self) -> Option<MicroDollars>) {
+        let Some(exposure) = self.exposure.take().filter(|_| self.gateway.binds.ledger) else { return };
+        let exposure = exposure.measured(failed, cost(self), self.call.now_ms().saturating_sub(self.call.head.now_ms));
+        self.gateway.note(self.caller.tenant_name(), self.caller.region(), Note::Exposed(exposure), Vec::new());
+    }
+
     fn called(&self, outcome: &Outcome<'_>) -> Called {
         let usage = outcome.usage.unwrap_or(outcome.estimate);
         let size = |bytes: &[u8]| u64::try_from(bytes.len()).unwrap_or(u64::MAX);
@@ -253,6 +330,7 @@ impl<'a> Account<'a> {
             request_sha256: digest(self.body),
             answer_sha256: digest(outcome.body),
         });
+        let (variant, exposure) = self.call.variant();
         Called {
             reservation: self.reservation.clone(),
             at_ms: self.call.head.now_ms,
@@ -262,7 +340,7 @@ impl<'a> Account<'a> {
             status: outcome.status,
             usage,
             estimated: outcome.usage.is_none(),
-            cost: price::cost(self.config.models.resolve(outcome.model).row, usage),
+            cost: self.cost(outcome),
             request_id: self
                 .call
                 .head
@@ -271,6 +349,8 @@ impl<'a> Account<'a> {
                 .unwrap_or(&self.reservation)
                 .to_owned(),
             answer: self.call.told_id().filter(|_| self.kept),
+            variant,
+            exposure,
             trace,
             response: None,
         }

@@ -176,6 +176,7 @@ impl Caller {
 pub async fn admit(gateway: &Gateway, call: &Call, scope: Scope, path_tenant: Option<&str>) -> Result<Caller, Error> {
     let config = gateway.config()?;
     let caller = known(gateway, config, call).await?;
+    call.observe(|seen| caller.tenant_name().clone_into(&mut seen.tenant));
     let checked = check(&caller, call.head.now_ms, scope, path_tenant);
     if let Err(error) = &checked {
         post_few(gateway, call, caller.tenant_name(), caller.region(), &caller.record.id, error).await;

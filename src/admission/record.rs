@@ -56,11 +56,13 @@ pub enum Scope {
     Batches,
     /// Saying what became of answers, and seeing what that has taught.
     Feedback,
+    /// The tenant's experiments, and what became of their answers.
+    Experiments,
 }
 
 impl Scope {
     /// All of them: what a key may do unless its record says otherwise.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Completions,
         Self::Models,
         Self::Tokens,
@@ -73,6 +75,7 @@ impl Scope {
         Self::Brands,
         Self::Batches,
         Self::Feedback,
+        Self::Experiments,
     ];
 
     /// Its name in records and tokens.
@@ -90,6 +93,7 @@ impl Scope {
             Self::Brands => "brands",
             Self::Batches => "batches",
             Self::Feedback => "feedback",
+            Self::Experiments => "experiments",
         }
     }
 }

@@ -4,9 +4,10 @@ use std::cell::LazyCell;
 
 use super::add_common;
 use super::guarding::{self, Guarding, Relayed};
+use super::participation::{self, Part};
 use super::routing::{self, Choice};
 use crate::Gateway;
-use crate::admission::account::{Account, Outcome, Stored};
+use crate::admission::account::{Account, Outcome, Stored, may_be_kept};
 use crate::admission::reservation::Wanted;
 use crate::admission::{self, Caller, record};
 use crate::boundary::{Answered, Call, Failure, ReadHeader};
@@ -46,6 +47,17 @@ pub async fn answer(gateway: &Gateway, call: &Call, endpoint: Endpoint, tenant: 
     if let Some(folded) = &folded {
         request = CompletionRequest::read(folded, endpoint)?;
     }
+    let part = match participation::asked(call, request.model()) {
+        Some(id) => {
+            let kept = may_be_kept(call, &caller, &request);
+            Some(participation::take_part(gateway, call, &caller, id, request.user(), kept).await?)
+        }
+        None => None,
+    };
+    let varied = part.as_ref().map(|part| part.varied(&request)).transpose()?.flatten();
+    if let Some(varied) = &varied {
+        request = CompletionRequest::read(varied, endpoint)?;
+    }
     let (mut guarding, redacted) = guarding::prompt(gateway, &caller, &request)?;
     if let Some(redacted) = &redacted {
         request = CompletionRequest::read(redacted, endpoint)?;
@@ -58,10 +70,15 @@ pub async fn answer(gateway: &Gateway, call: &Call, endpoint: Endpoint, tenant: 
     let mut told = Lines::default();
     if let Some(Choice { ask, decision }) = &choice {
         told.add("x-maya-route", &decision.header(ask));
+        call.observe(|seen| seen.routed = true);
+    }
+    if let Some(part) = &part {
+        part.say(&mut told);
     }
     let added_cap = request.lacks_cap().then_some(model.cap_tokens);
     let mut steering = Steering::read(config, &caller.record.cache.unwrap_or_default(), &call.head, request.deterministic())?;
     let mut account = Account::open(gateway, config, call, &caller, &request, &body)?;
+    account.exposure.set(part.as_ref().and_then(Part::exposure));
     let kept = account.kept;
     // A hit is without it.
     let wanted = LazyCell::new(|| {
@@ -158,7 +175,7 @@ pub async fn answer(gateway: &Gateway, call: &Call, endpoint: Endpoint, tenant: 
         chain: Some(wanted.chain),
         body: &|asked: Resolved<'_>| {
             let rewritten = request.rewritten(asked.id, request.lacks_cap().then_some(asked.cap_tokens));
-            let rewritten = rewritten.or_else(|| redacted.clone()).or_else(|| folded.clone());
+            let rewritten = rewritten.or_else(|| redacted.clone()).or_else(|| varied.clone()).or_else(|| folded.clone());
             // What was sent before is another model's body.
             rewritten.or_else(|| (asked.id != model.id).then(|| request.root().raw().as_bytes().to_vec()))
         },
@@ -177,6 +194,7 @@ pub async fn answer(gateway: &Gateway, call: &Call, endpoint: Endpoint, tenant: 
     };
     timing.upstream(reply.elapsed_ms);
     if reply.stood_in {
+        call.observe(|seen| seen.stood_in = 1);
         // Kept under the name of the model that was asked, it would outlive that model's failure.
         visit.place = None;
     }
@@ -283,6 +301,7 @@ async fn give(
     add_common(gateway, call, answer::request_id(&arrival), &mut lines);
 
     if status >= 400 {
+        call.observe(|seen| seen.failed(format!("upstream_{status}"), status));
         let body = answer::error_body(&arrival)?.into_owned();
         return Ok(match overtaken {
             0 => call.pass(status, &lines, Some(body)),
@@ -328,6 +347,7 @@ async fn finish_stream(giving: &Giving<'_>, account: &mut Account<'_>, outcome: 
     let ending = sse::ending(&told.body, request.choices());
     let seen = seen.as_deref().unwrap_or(&told.body);
     let whole = ending.whole && refusal.is_none();
+    let outcome_status = outcome.status;
     let outcome = Outcome { usage: ending.usage, estimate: estimate(request, ending.usage, &told.body), ..outcome };
     if whole {
         account.settle(Outcome { body: seen, ..outcome }).await;
@@ -345,6 +365,11 @@ async fn finish_stream(giving: &Giving<'_>, account: &mut Account<'_>, outcome: 
         _ => error::upstream::incomplete(),
     };
     let error = refusal.clone().or_else(|| (!whole && !ending.told_error).then(failure));
+    if let Some(error) = &error {
+        call.observe(|seen| seen.failed(error.code, error.status));
+    } else if !whole {
+        call.observe(|seen| seen.failed("upstream_error_in_stream", outcome_status));
+    }
     let mut last = if whole || refusal.is_some() { rest.clone() } else { Vec::new() };
     match error {
         Some(error) => last.extend_from_slice(&sse::mend(seen, &error.frame_members())),

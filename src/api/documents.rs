@@ -10,11 +10,12 @@ use crate::admission::record::{TenantRecord, documents_name};
 use crate::boundary::Sealing;
 use crate::cache::seal::Seals;
 use crate::error::Error;
+use crate::learning::experiment::definition;
 use crate::ledger::message::Message;
 use crate::understanding::own;
 
 /// The kinds of which there are copies.
-const COPIED: [&str; 1] = [own::KIND];
+const COPIED: [&str; 2] = [own::KIND, definition::KIND];
 
 /// Checks that copies can be made, before the ledger hears of a change.
 ///

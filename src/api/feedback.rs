@@ -5,15 +5,17 @@ use serde_json::{Value, json};
 
 use super::administration::{self, Ledger};
 use super::query::Query;
-use super::tell;
+use super::{experiments, tell};
 use crate::Gateway;
 use crate::admission::record::Scope;
 use crate::boundary::{Answered, Call};
 use crate::error::Error;
-use crate::learning::feedback::Feedback;
+use crate::learning::feedback::{Feedback, Gained};
 use crate::learning::score_model::Post;
 use crate::ledger::feedback::What;
 use crate::ledger::message::Message;
+use crate::protocol::json::typed;
+use crate::telemetry::register::Labels;
 
 /// The largest body, in bytes: two texts of a post, and an instruction.
 const LARGEST_BODY: u32 = 128 * 1024;
@@ -40,13 +42,23 @@ pub async fn answer(gateway: &Gateway, call: &Call, query: Option<&str>, tenant:
     let body = administration::bytes(call, LARGEST_BODY).await?;
     let (id, said) = Feedback::read(&body, call.now_ms())?;
     // What is noted of an answer is on its way to the ledger for a moment; the answer that was given just now is known there after it.
-    gateway.outbox.flush(call).await;
+    for (tenant, region) in gateway.outbox.flush(call).await {
+        if experiments::renew(gateway, call, tenant, region).await.is_err() {
+            call.log_failure("experiments", "copy");
+        }
+    }
     gateway.score_models.borrow_mut().forget(&ledger.tenant);
     let reply: Value = ledger.ask(&Message::Feedback { id, holder, said: Box::new(said) }).await?;
     let text = |name: &str| reply.get(name).and_then(Value::as_str);
     match text("error") {
         None => {
             let mut shown = reply.get("answer").cloned().unwrap_or_default();
+            count(gateway, call, &ledger.tenant, &reply);
+            if reply.get("copy") == Some(&Value::Bool(true))
+                && experiments::renew(gateway, call, ledger.tenant.clone(), ledger.region).await.is_err()
+            {
+                call.log_failure("experiments", "copy");
+            }
             if let Some(shown) = shown.as_object_mut() {
                 shown.insert("object".to_owned(), json!("feedback"));
             }
@@ -108,4 +120,22 @@ pub async fn said(ledger: &Ledger<'_>, brand: &str) -> Result<Vec<(Option<Post>,
     }
     let rows: Vec<Row> = ledger.ask(&Message::Said { brand: Some(brand.to_owned()), limit: MOST_EXAMPLES }).await?;
     Ok(rows.into_iter().map(|row| (row.answer.post, row.said)).collect())
+}
+
+/// Counts what a word adds: ratings, publications and engagement, by the answer's model, platform and arm.
+fn count(gateway: &Gateway, call: &Call, tenant: &str, reply: &Value) {
+    let said = |name: &str| reply.get(name).map(Value::to_string).unwrap_or_default();
+    let Ok(gained) = typed::read::<Gained>(&said("gained")) else { return };
+    let of = reply.get("answer").and_then(|answer| answer.get("answer")).map(Value::to_string).unwrap_or_default();
+    let what: What = typed::read(&of).unwrap_or_default();
+    let variant = if what.experiment.is_empty() { String::new() } else { format!("{}:{}", what.experiment, what.arm) };
+    let labels = Labels {
+        tenant: tenant.to_owned(),
+        endpoint: "feedback".to_owned(),
+        model: what.model,
+        platform: what.post.map(|post| post.platform).unwrap_or_default(),
+        variant,
+        source: String::new(),
+    };
+    gateway.telemetry.add(call.head.now_ms, &labels, |series| gained.count(series));
 }

@@ -1,6 +1,7 @@
 //! The front door: which resource a path means, and the answer's common parts. One file a resource.
 
 mod administration;
+pub mod analytics;
 pub mod audit;
 pub mod batches;
 pub mod brands;
@@ -8,13 +9,16 @@ pub mod campaigns;
 pub mod completions;
 mod documents;
 pub mod embeddings;
+pub mod experiments;
 pub mod feedback;
 pub mod files;
 mod guarding;
 pub mod health;
 pub mod intents;
 pub mod keys;
+pub mod metrics;
 pub mod models;
+mod participation;
 mod posting;
 pub mod posts;
 pub mod proofs;
@@ -37,13 +41,52 @@ use route::{Resource, Route};
 
 /// Answers a request, whatever it is.
 pub async fn answer(gateway: &Gateway, call: &Call) -> Answered {
+    gateway.begin_trace(call);
+    let counted = Counted { gateway, call };
     let answered = match dispatch(gateway, call).await {
         Ok(answered) => answered,
-        Err(error) => refuse(gateway, call, &error),
+        Err(error) => {
+            call.observe(|seen| seen.failed(error.code, error.status));
+            refuse(gateway, call, &error)
+        }
     };
-    gateway.outbox.deliver(call).await;
+    drop(counted);
+    tell_ledgers(gateway, call).await;
     gateway.exchange_health(call).await;
+    if let (true, Ok(config)) = (gateway.binds.telemetry, gateway.config()) {
+        gateway.telemetry.deliver(call, config.telemetry_ms).await;
+    }
+    gateway.export_traces(call).await;
     answered
+}
+
+/// Counts a request at its end, also when its caller has gone and nothing more is done for it.
+struct Counted<'a> {
+    gateway: &'a Gateway,
+    call: &'a Call,
+}
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        let Self { gateway, call } = self;
+        let endpoint = Route::of(call.head.target().0).resource.map_or(Some("unknown"), |resource| resource.counted_as());
+        if let (true, Some(endpoint), true) = (gateway.binds.telemetry, endpoint, call.head.method() != "OPTIONS") {
+            gateway.telemetry.note(call.head.now_ms, endpoint, &call.observed());
+        }
+        if let Some(endpoint) = endpoint {
+            gateway.tell_request(call, endpoint);
+        }
+    }
+}
+
+/// Tells ledgers what there is to tell, and makes copies anew where something follows from that.
+pub async fn tell_ledgers(gateway: &Gateway, call: &Call) {
+    for (tenant, region) in gateway.outbox.deliver(call).await {
+        if experiments::renew(gateway, call, tenant, region).await.is_err() {
+            // They are made with the next change; until then calls are answered by the shares before.
+            call.log_failure("experiments", "copy");
+        }
+    }
 }
 
 async fn dispatch(gateway: &Gateway, call: &Call) -> Result<Answered, Error> {
@@ -69,6 +112,9 @@ async fn dispatch(gateway: &Gateway, call: &Call) -> Result<Answered, Error> {
         Resource::Keys(target) => keys::answer(gateway, call, method, &target, query).await,
         Resource::Tenants(target) => tenants::answer(gateway, call, method, &target).await,
         Resource::ModelHealth => health::answer(gateway, call).await,
+        Resource::Analytics => analytics::answer(gateway, call, query, route.tenant).await,
+        Resource::Return => analytics::roi(gateway, call, query, route.tenant).await,
+        Resource::Metrics => metrics::answer(gateway, call).await,
         Resource::Usage => usage::answer(gateway, call, query, route.tenant).await,
         Resource::Audit { verify } => audit::answer(gateway, call, verify, query, route.tenant).await,
         Resource::User { segment, export } => users::answer(gateway, call, &segment, export, query, route.tenant).await,
@@ -86,6 +132,10 @@ async fn dispatch(gateway: &Gateway, call: &Call) -> Result<Answered, Error> {
         Resource::Learned => feedback::learned(gateway, call, method, query, route.tenant).await,
         Resource::Strategy => campaigns::strategy_alone(gateway, call, route.tenant).await,
         Resource::Campaigns(target) => campaigns::answer(gateway, call, method, &target, query, route.tenant).await,
+        Resource::Experiments => experiments::list(gateway, call, query, route.tenant).await,
+        Resource::Experiment(segment) => experiments::answer(gateway, call, method, &segment, query, route.tenant).await,
+        Resource::ExperimentEnd(segment) => experiments::stop(gateway, call, &segment, query, route.tenant).await,
+        Resource::Outcomes(segment) => experiments::outcome(gateway, call, &segment, query, route.tenant).await,
         Resource::Files(target) => files::answer(gateway, call, method, &target, query, route.tenant).await,
         Resource::Batches(target) => batches::answer(gateway, call, method, &target, query, route.tenant).await,
     }
@@ -141,19 +191,19 @@ fn add_common(gateway: &Gateway, call: &Call, upstream_id: Option<&str>, lines: 
     let given = call.head.header(ReadHeader::RequestId).filter(|id| well_formed_id(id));
     match (given, upstream_id) {
         (Some(id), Some(upstream)) => {
-            tell_id(call, id, lines);
+            say_id(call, id, lines);
             lines.add("x-upstream-request-id", upstream);
         }
-        (Some(id), None) | (None, Some(id)) => tell_id(call, id, lines),
-        (None, None) => tell_id(call, &call.unique_id(), lines),
+        (Some(id), None) | (None, Some(id)) => say_id(call, id, lines),
+        (None, None) => say_id(call, &call.unique_id(), lines),
     }
     cors::add(gateway.config().ok(), &call.head, call.page_may_read(), lines);
 }
 
-/// Feedback names an answer by the id that it came with.
-fn tell_id(call: &Call, id: &str, lines: &mut Lines) {
-    call.tell_id(id);
+/// Feedback names an answer by the id that it came with, and so do lines and traces.
+fn say_id(call: &Call, id: &str, lines: &mut Lines) {
     lines.add("x-request-id", id);
+    call.observe(|seen| id.clone_into(&mut seen.request_id));
 }
 
 /// An error of the gateway's own.

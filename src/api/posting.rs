@@ -26,12 +26,13 @@ use crate::content::order::{Order, Task};
 use crate::content::platform::{Platform, Rules};
 use crate::content::prompt::Work;
 use crate::content::score::Score;
-use crate::content::{score, wording};
+use crate::content::{fit, score, wording};
 use crate::error::{self, Error};
 use crate::learning::score_model::{Model, Post};
 use crate::ledger::feedback::What;
 use crate::ledger::message::Given;
 use crate::protocol::usage::Usage;
+use crate::telemetry::observation::Piece;
 use crate::understanding::{Mode, rounded};
 
 /// What questions to models have used.
@@ -131,6 +132,11 @@ impl<'a> Desk<'a> {
     /// How long models have taken, in ms, and which was asked last; none when none was.
     pub fn asked(&self) -> Option<(u32, &str)> {
         (self.whole.requests > 0).then_some((self.whole.elapsed_ms, &self.whole.model))
+    }
+
+    /// What models have cost, in micro-dollars; none when a price is unknown.
+    pub fn cost(&self) -> Option<u64> {
+        self.whole.cost
     }
 
     fn rules(&self, platform: Platform) -> Rules {
@@ -345,6 +351,7 @@ impl<'a> Desk<'a> {
             _ => (enforced(brand, &source), wording::measure(&enforced(brand, &source))),
         };
         let text = if text.trim().is_empty() { "…".to_owned() } else { text };
+        self.door.asker.call.observe(|seen| seen.humanizing_gains.push(before.score - after.score));
         let told = json!({
             "text": text,
             "changed": text != source,
@@ -437,7 +444,7 @@ impl<'a> Desk<'a> {
                 brand: self.order.brand.clone().unwrap_or_default(),
                 score,
                 post: Some(Post::of(platform, &scored.effects)),
-                ..What::default()
+                ..What::part(self.door.asker.call.variant())
             },
         ));
         id
@@ -449,6 +456,14 @@ impl<'a> Desk<'a> {
         let (score, _) = scored.by(rules.platform, self.model.as_deref());
         let shown = self.order.steps.score.then(|| rounded(score));
         let id = self.remember(rules.platform, &scored, shown);
+        let piece = Piece {
+            platform: rules.platform.name().to_owned(),
+            degraded: fault.is_some(),
+            valid: fit::faults(rules, text).is_empty(),
+            score: shown,
+            ..Piece::default()
+        };
+        self.door.asker.call.observe(|seen| seen.pieces.push(piece));
         let mut post = json!({
             "id": id,
             "platform": rules.platform.name(),

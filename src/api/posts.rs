@@ -3,9 +3,10 @@
 
 use std::rc::Rc;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::administration::Ledger;
+use super::participation::{Part, take_part};
 use super::posting::{Desk, event};
 use super::understanding::{Door, read_body};
 use super::{add_common, administration, brands, feedback};
@@ -41,7 +42,14 @@ pub async fn answer(gateway: &Gateway, call: &Call, task: Task, tenant: Option<&
         asker: Asker { gateway, config, call, caller: &caller },
         body: if task.takes_pictures() { administration::bytes(call, LARGEST).await? } else { read_body(call).await? },
     };
-    let order = Order::read(task, &door.body)?;
+    let mut order = Order::read(task, &door.body)?;
+    let part = match &order.experiment {
+        Some(id) => Some(take_part(gateway, call, &caller, id, order.user.as_deref(), door.keeps(order.stored)).await?),
+        None => None,
+    };
+    if let Some(part) = &part {
+        order.vary(part.arm()?);
+    }
     let brand = match &order.brand {
         Some(id) => {
             let ledger = Ledger { call, who: caller.record.id.clone(), tenant: caller.tenant_name().to_owned(), region: caller.region() };
@@ -59,6 +67,9 @@ pub async fn answer(gateway: &Gateway, call: &Call, task: Task, tenant: Option<&
         desk.learnt(learnt(&door.asker).await);
     }
     let mut lines = Lines::default();
+    if let Some(part) = &part {
+        part.say(&mut lines);
+    }
     if order.stream {
         lines.add("content-type", "text/event-stream; charset=utf-8");
         add_common(gateway, call, None, &mut lines);
@@ -66,6 +77,7 @@ pub async fn answer(gateway: &Gateway, call: &Call, task: Task, tenant: Option<&
         let last = match desk.work().await {
             Ok(answer) => {
                 let mut answer = answer;
+                conclude(&desk, door.asker, part.as_ref(), &mut answer);
                 if let Some(fields) = answer.as_object_mut() {
                     fields.insert("type".to_owned(), json!("result"));
                 }
@@ -80,8 +92,9 @@ pub async fn answer(gateway: &Gateway, call: &Call, task: Task, tenant: Option<&
         call.end(Some(last), false).await;
         return Ok(answered);
     }
-    let answer = desk.work().await?;
+    let mut answer = desk.work().await?;
     remember(&door, &order, &desk);
+    conclude(&desk, door.asker, part.as_ref(), &mut answer);
     let body = answer.to_string().into_bytes();
     if task == Task::Score && order.mode != Mode::Never {
         door.note(SCORE_MODEL, order.user.as_deref(), order.stored, vectors::count([order.subject.as_str()]), &body);
@@ -127,4 +140,19 @@ async fn learnt(asker: &Asker<'_>) -> Option<Rc<Model>> {
     };
     gateway.score_models.borrow_mut().put(tenant.to_owned(), model.clone(), now_ms);
     Some(model)
+}
+
+/// Tells of the order's part in an experiment, in its answer and among the notes. It has failed when every post is a stand-in.
+fn conclude(desk: &Desk<'_>, asker: Asker<'_>, part: Option<&Part>, answer: &mut Value) {
+    let Some(part) = part else { return };
+    let posts = answer.get("posts").and_then(Value::as_array);
+    let failed = posts.is_some_and(|posts| posts.iter().all(|post| post.get("degraded") == Some(&Value::Bool(true))))
+        || answer.get("degraded") == Some(&Value::Bool(true));
+    let scores: Vec<f64> = posts.into_iter().flatten().filter_map(|post| post.get("score").and_then(Value::as_f64)).collect();
+    #[expect(clippy::cast_precision_loss, reason = "sixty posts at the most")]
+    let score = (!scores.is_empty()).then(|| scores.iter().sum::<f64>() / scores.len() as f64);
+    part.note_order(asker, failed, desk.cost(), score);
+    if let Some(fields) = answer.as_object_mut() {
+        fields.insert("experiment".to_owned(), part.told());
+    }
 }

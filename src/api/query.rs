@@ -4,7 +4,11 @@
 use crate::admission::calendar;
 use crate::admission::change::check_tenant;
 use crate::error::Error;
+use crate::ledger::calendar::begins_ms;
 use crate::ledger::message::{AuditQuery, UsageQuery};
+use crate::telemetry::message::{Interval, Query as Analytics};
+use crate::telemetry::register::NAMES;
+use crate::telemetry::roi::ASSUMPTIONS;
 
 /// The most entries of the audit in one answer in JSON.
 pub const PAGE: u32 = 1000;
@@ -16,6 +20,22 @@ const USUAL_PAGE: u32 = 100;
 const LONGEST_FILTER: usize = 256;
 /// By what usage can be grouped.
 const GROUPS: [&str; 4] = ["day", "model", "key", "user"];
+
+/// The parameters of `/v1/analytics/roi`.
+pub const OF_RETURN: [&str; 7] =
+    ["tenant", "from", "to", "minutes_by_hand", "minutes_of_review", "hourly_wage_micro_dollars", "fixed_cost_micro_dollars"];
+
+/// The assumptions that a query states, in the order of [`ASSUMPTIONS`].
+///
+/// # Errors
+/// 400 for what is no whole number.
+pub fn stated(query: &Query) -> Result<[Option<u64>; 4], Error> {
+    let mut stated = [None; 4];
+    for (place, assumption) in stated.iter_mut().zip(ASSUMPTIONS) {
+        *place = query.number(assumption.name)?;
+    }
+    Ok(stated)
+}
 
 /// A text without its percent-encoding (RFC 3986 section 2.1); none when it is broken or no UTF-8.
 pub fn decoded(text: &str) -> Option<String> {
@@ -95,6 +115,13 @@ impl Query {
         let limit = self.number("limit")?.unwrap_or(usual);
         let told = || wrong("limit", &format!("must be a whole number from 1 to {most}"));
         Some(limit).filter(|limit| (1..=most).contains(limit)).ok_or_else(told)
+    }
+
+    /// A time, or the beginning of a day, in ms since 1970.
+    fn instant(&self, name: &str) -> Result<Option<u64>, Error> {
+        let read = |text: &str| crate::ledger::calendar::read(text).map(begins_ms).or_else(|| calendar::instant(text));
+        let told = || wrong(name, "must be a time such as 2026-12-31T23:59:59Z, or a day such as 2026-12-31");
+        self.get(name).map(|text| read(text).ok_or_else(told)).transpose()
     }
 
     fn date(&self, name: &str) -> Result<Option<(u64, String)>, Error> {
@@ -178,4 +205,50 @@ pub fn audit(query: &Query, accept: Option<&str>) -> Result<(AuditQuery, Format)
     let after = query.number("after")?.unwrap_or_default();
     let (what, who, user) = (query.owned("what"), query.owned("who"), query.owned("user"));
     Ok((AuditQuery { after, limit, what, who, user, from_ms, to_ms }, format))
+}
+
+/// The parameters of `/v1/analytics`.
+pub const OF_ANALYTICS: [&str; 5] = ["tenant", "from", "to", "interval", "group_by"];
+
+/// The most intervals in one answer.
+const MOST_INTERVALS: u64 = 1_500;
+
+/// Which counts are asked for; all labels, and the last hour, unless the query says otherwise.
+///
+/// # Errors
+/// 400 naming the parameter that cannot be so.
+pub fn analytics(query: &Query, now_ms: u64) -> Result<Analytics, Error> {
+    let to_ms = query.instant("to")?.unwrap_or_else(|| now_ms.saturating_add(1));
+    let given = match query.get("interval") {
+        Some(name) => Some(Interval::named(name).ok_or_else(|| wrong("interval", "must be minute, hour or day"))?),
+        None => None,
+    };
+    let usual_ms = match given.unwrap_or_default() {
+        Interval::Minute => Interval::Hour.ms(),
+        Interval::Hour => Interval::Day.ms(),
+        Interval::Day => Interval::Day.ms().saturating_mul(30),
+    };
+    let from_ms = query.instant("from")?.unwrap_or_else(|| to_ms.saturating_sub(usual_ms));
+    if from_ms >= to_ms {
+        return Err(wrong("from", "must be before `to`"));
+    }
+    // The shortest that is still kept and makes a list that one can look at.
+    let long_ms = to_ms.saturating_sub(from_ms);
+    let fits = |interval: &Interval| {
+        long_ms <= interval.ms().saturating_mul(500) && now_ms.saturating_sub(from_ms) <= interval.kept_ms().saturating_sub(interval.ms())
+    };
+    let interval = given.unwrap_or_else(|| [Interval::Minute, Interval::Hour].into_iter().find(fits).unwrap_or(Interval::Day));
+    if long_ms.div_euclid(interval.ms()) > MOST_INTERVALS {
+        let message = format!("is more than {MOST_INTERVALS} intervals before `to`: choose a longer `interval`, or ask for less time");
+        return Err(wrong("from", &message));
+    }
+    let mut group_by: Vec<String> = Vec::new();
+    for name in query.get("group_by").into_iter().flat_map(|names| names.split(',')) {
+        if !NAMES.contains(&name) || group_by.iter().any(|known| known == name) {
+            let message = format!("must name some of {}, each once, with commas between them", NAMES.join(", "));
+            return Err(wrong("group_by", &message));
+        }
+        group_by.push(name.to_owned());
+    }
+    Ok(Analytics { from_ms: interval.begin(from_ms), to_ms, interval, group_by, tenant: None })
 }

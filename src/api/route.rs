@@ -28,6 +28,12 @@ pub enum Resource {
     ModelHealth,
     /// What was used.
     Usage,
+    /// How requests went, over time.
+    Analytics,
+    /// What that was worth, against stated assumptions.
+    Return,
+    /// The same in all, for Prometheus.
+    Metrics,
     /// What the audit has; or, when `verify`, whether it is whole.
     Audit {
         /// Whether its chain is to be checked.
@@ -62,6 +68,14 @@ pub enum Resource {
     Feedback,
     /// What that has taught.
     Learned,
+    /// The tenant's experiments.
+    Experiments,
+    /// One of the tenant's experiments.
+    Experiment(String),
+    /// The end of one of the tenant's experiments.
+    ExperimentEnd(String),
+    /// What became of answers of one of the tenant's experiments.
+    Outcomes(String),
     /// Files of batches.
     Files(FileTarget),
     /// Batches.
@@ -150,6 +164,44 @@ pub struct Route<'p> {
 }
 
 impl Resource {
+    /// What its requests are counted as; none for what is asked by machines that watch.
+    pub fn counted_as(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::Warming | Self::Health | Self::ModelHealth | Self::Analytics | Self::Return | Self::Metrics => return None,
+            Self::Completions(Endpoint::Chat) => "chat",
+            Self::Completions(Endpoint::Text) => "completions",
+            Self::Embeddings => "embeddings",
+            Self::Posts(Task::Posts) => "posts",
+            Self::Posts(Task::Adapt) => "posts/adapt",
+            Self::Posts(Task::Humanize) => "posts/humanize",
+            Self::Posts(Task::Score) => "posts/score",
+            Self::Posts(Task::Preview) => "posts/preview",
+            Self::Posts(Task::Optimize) => "posts/optimize",
+            Self::Posts(Task::Audio) => "posts/audio",
+            Self::Posts(Task::Personalize) => "posts/personalize",
+            Self::Posts(Task::Video) => "posts/video",
+            Self::Campaigns(_) | Self::Strategy => "campaigns",
+            Self::Feedback | Self::Learned => "feedback",
+            Self::Experiments | Self::Experiment(_) | Self::ExperimentEnd(_) | Self::Outcomes(_) => "experiments",
+            Self::Intents | Self::Intent(_) | Self::Understanding(Subject::Intents) => "intents",
+            Self::Understanding(Subject::Sentiments) => "sentiments",
+            Self::Understanding(Subject::Languages) => "languages",
+            Self::Understanding(Subject::Pii) => "pii",
+            Self::Understanding(Subject::Measures) => "measures",
+            Self::Understanding(Subject::Moderations) => "moderations",
+            Self::Models(_) => "models",
+            Self::Routing => "route",
+            Self::Tokens => "tokens",
+            Self::Files(_) => "files",
+            Self::Batches(_) => "batches",
+            Self::Brands | Self::Brand(_) | Self::Dataset(_) => "brands",
+            Self::Usage | Self::Audit { .. } => "usage",
+            Self::User { .. } => "users",
+            Self::Keys(_) | Self::Tenants(_) => "admin",
+            Self::Proofs => "proofs",
+        })
+    }
+
     /// The methods that it knows, as the `Allow` header lists them.
     pub fn methods(&self) -> &'static str {
         match self {
@@ -161,6 +213,8 @@ impl Resource {
             | Self::Embeddings
             | Self::Posts(_)
             | Self::Strategy
+            | Self::ExperimentEnd(_)
+            | Self::Outcomes(_)
             | Self::Batches(BatchTarget::Cancel(_)) => "POST, OPTIONS",
             Self::Files(FileTarget::One(_)) | Self::Campaigns(CampaignTarget::One(_)) => "GET, HEAD, DELETE, OPTIONS",
             Self::Files(FileTarget::All)
@@ -168,7 +222,7 @@ impl Resource {
             | Self::Campaigns(CampaignTarget::All)
             | Self::Intents
             | Self::Feedback => "GET, HEAD, POST, OPTIONS",
-            Self::Intent(_) | Self::Brand(_) => "GET, HEAD, PUT, DELETE, OPTIONS",
+            Self::Intent(_) | Self::Brand(_) | Self::Experiment(_) => "GET, HEAD, PUT, DELETE, OPTIONS",
             Self::Learned => "GET, HEAD, DELETE, OPTIONS",
             Self::Keys(KeyTarget::All) => "GET, HEAD, POST, OPTIONS",
             Self::Keys(KeyTarget::One(_)) => "GET, HEAD, PATCH, DELETE, OPTIONS",
@@ -185,6 +239,7 @@ impl<'p> Route<'p> {
         // What is not for callers with a base URL has one address.
         let only = match path.strip_suffix('/').unwrap_or(path) {
             "/.well-known/jwks.json" => Some(Resource::Proofs),
+            "/metrics" => Some(Resource::Metrics),
             path => path.strip_prefix("/admin/").and_then(administration),
         };
         if only.is_some() {
@@ -205,6 +260,8 @@ impl<'p> Route<'p> {
             "/tcp_warming" => Some(Resource::Warming),
             "/healthz" => Some(Resource::Health),
             "/usage" => Some(Resource::Usage),
+            "/analytics" => Some(Resource::Analytics),
+            "/analytics/roi" => Some(Resource::Return),
             "/audit" => Some(Resource::Audit { verify: false }),
             "/audit/verify" => Some(Resource::Audit { verify: true }),
             "/intents" => Some(Resource::Intents),
@@ -226,11 +283,13 @@ impl<'p> Route<'p> {
             "/brands" => Some(Resource::Brands),
             "/feedback" => Some(Resource::Feedback),
             "/learned" => Some(Resource::Learned),
+            "/experiments" => Some(Resource::Experiments),
             _ => models(rest)
                 .or_else(|| user(rest))
                 .or_else(|| one_of("/intents/", rest).map(Resource::Intent))
                 .or_else(|| one_of("/brands/", rest).map(Resource::Brand))
                 .or_else(|| rest.strip_suffix("/dataset").and_then(|rest| one_of("/brands/", rest)).map(Resource::Dataset))
+                .or_else(|| experiment(rest))
                 .or_else(|| batching(rest)),
         };
         Self { tenant, resource }
@@ -260,6 +319,18 @@ fn user(path: &str) -> Option<Resource> {
     let rest = path.strip_prefix("/users/")?;
     let (segment, export) = rest.strip_suffix("/export").map_or((rest, false), |segment| (segment, true));
     (!segment.is_empty() && !segment.contains('/')).then(|| Resource::User { segment: segment.to_owned(), export })
+}
+
+fn experiment(path: &str) -> Option<Resource> {
+    let rest = path.strip_prefix("/experiments/")?;
+    let (segment, below) = rest.split_once('/').map_or((rest, None), |(segment, below)| (segment, Some(below)));
+    let segment = Some(segment).filter(|segment| !segment.is_empty())?.to_owned();
+    match below {
+        None => Some(Resource::Experiment(segment)),
+        Some("stop") => Some(Resource::ExperimentEnd(segment)),
+        Some("outcomes") => Some(Resource::Outcomes(segment)),
+        Some(_) => None,
+    }
 }
 
 /// The last segment of a path behind a prefix.

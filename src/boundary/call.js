@@ -421,7 +421,7 @@ export class Call {
       await collect(toGateway, chunks).catch(() => {});
     }
     clearTimeout(this.timer);
-    this.resume(slot, `${ending}\n`, joined(chunks));
+    this.resume(slot, `${ending}\n0\n${Date.now()}\n`, joined(chunks));
   }
 
   /** Answers with a stream that `chunk` fills. */
@@ -481,7 +481,7 @@ export class Call {
       this.controller.abort();
     }
     if (said === "end") clearTimeout(this.timer);
-    this.resume(slot, `${ending}\n${said}`, bytes);
+    this.resume(slot, said === "end" ? `${ending}\n${said}\n${Date.now()}` : `${ending}\n${said}`, bytes);
   }
 
   /** Gives up what is still to come from upstream. */
@@ -586,6 +586,11 @@ export class Call {
     await this.object("STORE", slot, tenant, jurisdiction, message, bytes, withinMs);
   }
 
+  /** Asks the archive of telemetry, as `object` does: there is one. */
+  async telemetry(slot, message, bytes, withinMs) {
+    await this.object("TELEMETRY", slot, "gateway", undefined, message, bytes, withinMs);
+  }
+
   /**
    * Asks a tenant's object of a namespace, in its jurisdiction if it has one: "said", a line end and the reply; or "failed", also when it
    * takes longer than `withinMs`.
@@ -672,11 +677,39 @@ export class Call {
   log(line) {
     console.error(line);
   }
+
+  print(line) {
+    console.log(line);
+  }
+
+  /** Writes a data point, `blobs` a line each; the runtime sends it by itself. */
+  point(index, blobs, doubles) {
+    try {
+      this.env.ANALYTICS.writeDataPoint({ indexes: [index], blobs: blobs.split("\n"), doubles: Array.from(doubles) });
+    } catch (error) {
+      console.error(`{"level":"error","failed":"analytics","doing":"write","error":${JSON.stringify(error?.name ?? "Error")}}`);
+    }
+  }
+
+  /** Sends a message to a collector of telemetry: the status of its answer, and the body; "" when there is none. */
+  async export(slot, url, headers, body, withinMs) {
+    this.known = true;
+    let said = "";
+    let bytes = NOTHING;
+    try {
+      const response = await fetch(url, { method: "POST", headers: record(headers), body, redirect: "manual", signal: AbortSignal.timeout(withinMs) });
+      bytes = new Uint8Array(await response.arrayBuffer());
+      said = String(response.status);
+    } catch {
+      // Said: "".
+    }
+    this.resume(slot, said, bytes);
+  }
 }
 
 // What may go on after the answer keeps the isolate at work for the request until it has ended. The next step begins within
 // `resume`, before the one that calls it has ended, so the chain is never let go.
-for (const name of ["relay", "chunk", "write", "end", "keep", "ledger", "store", "linger"]) {
+for (const name of ["relay", "chunk", "write", "end", "keep", "ledger", "store", "telemetry", "export", "linger"]) {
   const step = Call.prototype[name];
   Call.prototype[name] = function (...given) {
     this.step = step.apply(this, given);

@@ -10,6 +10,7 @@ import { Job } from "./job.js";
 
 export { TenantLedger } from "./ledger.js";
 export { TenantStore } from "./store.js";
+export { Telemetry } from "./telemetry.js";
 
 const broken =
   '{"message":"The gateway failed. Try again.","type":"server_error","param":"","code":"internal_error",' +

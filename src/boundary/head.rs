@@ -24,11 +24,14 @@ pub enum ReadHeader {
     IdempotencyKey,
     Gpc,
     DeadlineMs,
+    Experiment,
+    Subject,
 }
 
 pub(super) const READ_HEADERS: &str = "authorization\ncontent-type\ncontent-encoding\ncache-control\ncf-aig-skip-cache\ncf-aig-cache-ttl\n\
 cf-aig-cache-key\nx-request-id\ntraceparent\ntracestate\norigin\naccess-control-request-method\naccess-control-request-headers\n\
-queue_threshold\nx-cerebras-version-patch\nx-cerebras-3rd-party-integration\nidempotency-key\nsec-gpc\nx-maya-deadline-ms";
+queue_threshold\nx-cerebras-version-patch\nx-cerebras-3rd-party-integration\nidempotency-key\nsec-gpc\nx-maya-deadline-ms\nx-maya-experiment\n\
+x-maya-subject";
 
 /// How many lines stand before the headers: time, method, address.
 const LINES_BEFORE: usize = 3;

@@ -25,6 +25,10 @@ use crate::cache::seal::Seals;
 use crate::ledger::message::Message;
 use crate::protocol::headers::{Lines, PASSING_DOWN, READ_DOWN};
 use crate::protocol::json::typed;
+use crate::telemetry::message::Message as Told;
+use crate::telemetry::observation::Observation;
+use crate::telemetry::point::Point;
+use crate::telemetry::trace::Ended;
 
 #[wasm_bindgen]
 extern "C" {
@@ -90,6 +94,8 @@ extern "C" {
     #[allow(clippy::too_many_arguments, reason = "as for `send`")]
     fn ledger(this: &JsCall, slot: u32, tenant: &str, jurisdiction: Option<&str>, message: &str, bytes: Vec<u8>, within_ms: u32);
     #[wasm_bindgen(method)]
+    fn telemetry(this: &JsCall, slot: u32, message: &str, bytes: Vec<u8>, within_ms: u32);
+    #[wasm_bindgen(method)]
     #[allow(clippy::too_many_arguments, reason = "as for `send`")]
     fn store(this: &JsCall, slot: u32, tenant: &str, jurisdiction: Option<&str>, message: &str, bytes: Vec<u8>, within_ms: u32);
     #[wasm_bindgen(method)]
@@ -122,6 +128,12 @@ extern "C" {
     fn sign(this: &JsCall, slot: u32, seed: Vec<u8>, message: Vec<u8>);
     #[wasm_bindgen(method)]
     fn log(this: &JsCall, line: &str);
+    #[wasm_bindgen(method)]
+    fn print(this: &JsCall, line: &str);
+    #[wasm_bindgen(method)]
+    fn point(this: &JsCall, index: &str, blobs: &str, doubles: &[f64]);
+    #[wasm_bindgen(method)]
+    fn export(this: &JsCall, slot: u32, url: &str, headers: &str, body: &str, within_ms: u32);
 }
 
 /// Bytes of a signature by Ed25519 (RFC 8032), and of a public key.
@@ -132,6 +144,8 @@ const PUBLIC_KEY: usize = 32;
 const RESERVED_WITHIN_MS: u32 = 5_000;
 /// How long everything else that a ledger is asked may take, in ms: the longest that is given to work after an answer.
 const TOLD_WITHIN_MS: u32 = 30_000;
+/// How long a collector of telemetry may take, in ms (OpenTelemetry's own default).
+const EXPORTED_WITHIN_MS: u32 = 10_000;
 
 /// What comes next of a stream.
 #[derive(Debug)]
@@ -154,15 +168,16 @@ pub struct Call {
     /// What is known before the body is read.
     pub head: Head,
     page_may_read: Cell<bool>,
+    observed: RefCell<Observation>,
     granted: Option<KeyDigest>,
-    told_id: RefCell<Option<String>>,
 }
 
 impl Call {
     /// Takes a request over from the runtime.
     pub fn open(js: JsCall, inbox: Inbox) -> Self {
         let head = Head::new(js.head(inbox.slot()));
-        Self { js, inbox, head, page_may_read: Cell::new(false), granted: None, told_id: RefCell::default() }
+        let observed = RefCell::new(Observation { latest_ms: head.now_ms, ..Observation::default() });
+        Self { js, inbox, head, page_may_read: Cell::new(false), observed, granted: None }
     }
 
     /// Takes over a call that the gateway makes itself, for the holder of a key.
@@ -177,12 +192,13 @@ impl Call {
 
     /// The id that the answer goes out with, once that is known.
     pub fn told_id(&self) -> Option<String> {
-        self.told_id.borrow().clone()
+        Some(self.observed.borrow().request_id.clone()).filter(|id| !id.is_empty())
     }
 
-    /// Says with which id the answer goes out.
-    pub fn tell_id(&self, id: &str) {
-        self.told_id.replace(Some(id.to_owned()));
+    /// The experiment's arm that answers, as `experiment:arm`, and how the experiment calls the answer; empty outside of one.
+    pub fn variant(&self) -> (String, String) {
+        let seen = self.observed.borrow();
+        (seen.variant.clone(), seen.exposure.clone())
     }
 
     /// Lets the page that asks read every answer from now on, errors too: admission has found that its origin is the caller's.
@@ -193,6 +209,26 @@ impl Call {
     /// Whether [`Self::let_page_read`] was called.
     pub fn page_may_read(&self) -> bool {
         self.page_may_read.get()
+    }
+
+    /// Notes something of the request for telemetry.
+    pub fn observe(&self, note: impl FnOnce(&mut Observation)) {
+        note(&mut self.observed.borrow_mut());
+    }
+
+    /// What was noted of the request.
+    pub fn observed(&self) -> Observation {
+        self.observed.borrow().clone()
+    }
+
+    /// Whether the request has a trace that is kept.
+    pub fn is_traced(&self) -> bool {
+        self.observed.borrow().trace.is_some()
+    }
+
+    /// The last time that is known, in ms since 1970, without a look at the clock.
+    pub fn latest_ms(&self) -> u64 {
+        self.observed.borrow().latest_ms
     }
 
     /// A header that few requests are asked for, and so is not in the [`Head`]; empty when there is none.
@@ -239,7 +275,7 @@ impl Call {
         #[expect(clippy::cast_precision_loss, reason = "a time in ms is far below 2^53")]
         let until_ms = until_ms as f64;
         self.js.send(self.inbox.slot(), method, url, headers.text(), body, streaming, first_byte_ms, until_ms);
-        Arrival::read(self.inbox.next().await)
+        self.attempted(Arrival::read(self.inbox.next().await))
     }
 
     /// Makes one attempt upstream with a question of the gateway's own. What [`Self::send`] was given and has brought stays as it is.
@@ -249,23 +285,37 @@ impl Call {
         #[expect(clippy::cast_precision_loss, reason = "a time in ms: exact for 285,000 years")]
         let until_ms = until_ms as f64;
         self.js.inquire(self.inbox.slot(), url, headers.text(), body, first_byte_ms, until_ms);
-        Arrival::read(self.inbox.next().await)
+        self.attempted(Arrival::read(self.inbox.next().await))
+    }
+
+    fn attempted(&self, arrival: Arrival) -> Arrival {
+        self.observe(|seen| {
+            seen.attempt(arrival.now_ms, arrival.elapsed_ms, arrival.is_stream);
+            if let Some(trace) = &mut seen.trace {
+                let failure = arrival.failure.map(Failure::name);
+                trace.attempt_ended(Ended { now_ms: arrival.now_ms, status: arrival.status, failure, is_stream: arrival.is_stream });
+            }
+        });
+        arrival
     }
 
     /// Answers with a body of the gateway's own; `None` for none.
     pub fn respond(&self, status: u16, headers: &Lines, body: Option<Vec<u8>>) -> Answered {
+        self.observe(|seen| seen.answered_status = status);
         self.js.respond(status, headers.text(), body);
         Answered(())
     }
 
     /// Answers with the passing headers of the last attempt, and its body byte for byte or another in its place.
     pub fn pass(&self, status: u16, headers: &Lines, body: Option<Vec<u8>>) -> Answered {
+        self.observe(|seen| seen.answered_status = status);
         self.js.pass(status, headers.text(), body, 0);
         Answered(())
     }
 
     /// Answers with a failure that so many attempts came after, and with the passing headers that belong to it.
     pub fn pass_earlier(&self, status: u16, headers: &Lines, body: Vec<u8>, back: u8) -> Answered {
+        self.observe(|seen| seen.answered_status = status);
         self.js.pass(status, headers.text(), Some(body), back);
         Answered(())
     }
@@ -273,18 +323,23 @@ impl Call {
     /// Answers with the stream of the last attempt, pumped by the runtime, and waits for the end of the pump: the arrival holds the
     /// stream's bytes and how it failed, if it did. The caller's stream stays open until [`Self::end`].
     pub async fn relay(&self, status: u16, headers: &Lines) -> (Answered, Arrival) {
+        self.observe(|seen| seen.answered_status = status);
         self.js.relay(self.inbox.slot(), status, headers.text());
-        (Answered(()), Arrival::read(self.inbox.next().await))
+        let arrival = Arrival::read(self.inbox.next().await);
+        self.observe(|seen| seen.stream_ended(arrival.now_ms));
+        (Answered(()), arrival)
     }
 
     /// Answers with a stream whose bytes [`Self::chunk`] gives. It stays open until [`Self::end`].
     pub fn begin(&self, status: u16, headers: &Lines) -> Answered {
+        self.observe(|seen| seen.answered_status = status);
         self.js.begin(status, headers.text());
         Answered(())
     }
 
     /// Answers with a stream of the gateway's own, whose bytes [`Self::write`] gives. It stays open until [`Self::end`].
     pub fn open_stream(&self, status: u16, headers: &Lines) -> Answered {
+        self.observe(|seen| seen.answered_status = status);
         self.js.open(status, headers.text());
         Answered(())
     }
@@ -299,8 +354,15 @@ impl Call {
     pub async fn chunk(&self, given: Vec<u8>) -> Chunk {
         self.js.chunk(self.inbox.slot(), Some(given).filter(|given| !given.is_empty()));
         let Brought { text, bytes } = self.inbox.next().await;
-        let (ending, said) = text.split_once('\n').unwrap_or_default();
-        if said == "more" { Chunk::More(bytes) } else { Chunk::End(failure(ending)) }
+        let mut lines = text.split('\n');
+        let (ending, said) = (lines.next().unwrap_or_default(), lines.next());
+        if said == Some("more") {
+            return Chunk::More(bytes);
+        }
+        if let Some(now_ms) = lines.next().and_then(|now| now.parse().ok()) {
+            self.observe(|seen| seen.stream_ended(now_ms));
+        }
+        Chunk::End(failure(ending))
     }
 
     /// Gives up what is still to come of the stream of the last attempt.
@@ -476,6 +538,16 @@ impl Call {
         self.replied().await
     }
 
+    /// Asks the archive of telemetry. May follow an answer.
+    ///
+    /// # Errors
+    /// The archive could not be reached, is too slow, or its reply cannot be read.
+    pub async fn telemetry<R: DeserializeOwned>(&self, message: &Told, bytes: Vec<u8>) -> Result<R, LedgerFailure> {
+        let text = serde_json::to_string(message).map_err(|_| LedgerFailure)?;
+        self.js.telemetry(self.inbox.slot(), &text, bytes, TOLD_WITHIN_MS);
+        self.replied().await.map(|(reply, _)| reply)
+    }
+
     /// Asks the ledger of a tenant. May follow an answer.
     ///
     /// # Errors
@@ -521,6 +593,7 @@ impl Call {
     pub fn now_ms(&self) -> u64 {
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a whole number of ms after 1970")]
         let now = self.js.now() as u64;
+        self.observe(|seen| seen.latest_ms = now);
         now
     }
 
@@ -549,6 +622,29 @@ impl Call {
         let bytes = self.inbox.next().await.bytes;
         let (signature, public) = bytes.split_at_checked(SIGNATURE).filter(|(_, public)| public.len() == PUBLIC_KEY).ok_or(SignFailure)?;
         Ok((signature.to_vec(), public.to_vec()))
+    }
+
+    /// As [`Self::log_failure`], with how many of something failed.
+    pub fn log_failure_of(&self, what: &'static str, doing: &'static str, count: u64) {
+        self.js.log(&format!("{{\"level\":\"error\",\"failed\":\"{what}\",\"doing\":\"{doing}\",\"count\":{count}}}"));
+    }
+
+    /// One line for the operator's log.
+    pub fn print(&self, line: &str) {
+        self.js.print(line);
+    }
+
+    /// Writes a data point of Workers Analytics Engine, which is bound.
+    pub fn point(&self, point: &Point) {
+        self.js.point(&point.index, &point.blobs, &point.doubles);
+    }
+
+    /// Sends a message in JSON to a collector of telemetry: the status of its answer and what that says; none when there is no answer. May
+    /// follow an answer.
+    pub async fn export(&self, url: &str, headers: &Lines, body: &str) -> Option<(u16, Vec<u8>)> {
+        self.js.export(self.inbox.slot(), url, headers.text(), body, EXPORTED_WITHIN_MS);
+        let Brought { text, bytes } = self.inbox.next().await;
+        text.parse().ok().map(|status| (status, bytes))
     }
 
     /// One line for the operator about something that failed behind an answer. Takes fixed words only: no text of a request.

@@ -40,6 +40,8 @@ pub struct Inquiry {
     /// Whether prose is wanted: the answer may vary from one asking to the next, and its asker mends what is broken. So it comes as it is: as
     /// JSON, as a text where it is none, as null where there is nothing.
     pub prose: bool,
+    /// How much the answer may vary, where that is not as usual.
+    pub temperature: Option<f64>,
 }
 
 /// What came of an inquiry.
@@ -89,7 +91,7 @@ impl Inquiry {
             "messages": [{"role": "system", "content": self.system}, {"role": "user", "content": parts}],
             "response_format": {"type": "json_schema", "json_schema": {"name": self.name, "strict": true, "schema": self.schema}},
             "max_completion_tokens": self.max_tokens,
-            "temperature": if self.prose { PROSE_TEMPERATURE } else { 0.0 },
+            "temperature": self.temperature.unwrap_or(if self.prose { PROSE_TEMPERATURE } else { 0.0 }),
         });
         // What is asked is short work. A model that does not reason refuses the field.
         let reasons = model.row.is_some_and(|row| row.capabilities.contains(&Capability::Reasoning));

@@ -14,6 +14,7 @@ use super::platform::{PLATFORMS, Platform};
 use super::speech::{RATES, WORDS_A_MINUTE};
 use crate::admission::reading;
 use crate::error::Error;
+use crate::learning::experiment::definition::Arm;
 use crate::protocol::json::Document;
 use crate::protocol::request::refusal;
 use crate::understanding::Mode;
@@ -84,6 +85,12 @@ pub struct Order {
     pub model: Option<String>,
     /// What it may cost at the most, in micro-dollars.
     pub most: Option<u64>,
+    /// The id of the experiment that it takes part in.
+    pub experiment: Option<String>,
+    /// What a model is told beside the gateway's own words: an arm's word.
+    pub preface: Option<String>,
+    /// In place of the usual temperature: an arm's word.
+    pub temperature: Option<f64>,
     /// Who may score.
     pub mode: Mode,
     /// Whether progress is told in a stream.
@@ -134,6 +141,7 @@ struct Body {
     model: Option<String>,
     #[serde(default)]
     most_micro_dollars: Option<u64>,
+    experiment: Option<String>,
     #[serde(default)]
     edge: Option<Mode>,
     #[serde(default)]
@@ -194,6 +202,9 @@ impl Order {
             thread: body.thread.unwrap_or(task == Task::Adapt || task == Task::Preview),
             model: body.model,
             most: body.most_micro_dollars,
+            experiment: body.experiment,
+            preface: None,
+            temperature: None,
             mode: body.edge.unwrap_or(Mode::Only),
             stream: body.stream == Some(true),
             user: end_user(body.user)?,
@@ -241,6 +252,14 @@ impl Order {
             Some(place) => Err(wrong(format!("links[{place}]"), "must be one link that begins with https:// or http://")),
             None => Ok(()),
         }
+    }
+
+    /// Has it carried out as an arm of an experiment wants it.
+    pub fn vary(&mut self, arm: &Arm) {
+        self.model = arm.model.clone().or(self.model.take());
+        self.preface = arm.prompt.clone();
+        self.temperature = arm.temperature;
+        self.steps.humanizing = arm.humanize.unwrap_or(self.steps.humanizing);
     }
 
     /// The field that says what it is about.

@@ -304,7 +304,10 @@ pub fn inquiry(brief: &Brief<'_>, slots: &[Slot], faults: &[(String, Fault)]) ->
     let tokens = slots.iter().map(|slot| tokens(brief, slot)).fold(THOUGHTS, u32::saturating_add);
     let seeing = if sees { format!("\n\n{SEEING}") } else { String::new() };
     Inquiry {
-        system: format!("{}\n\n{RULES}{seeing}", work.task()),
+        system: match order.preface.as_ref().filter(|_| work != Work::Judge) {
+            Some(preface) => format!("{}\n\n{RULES}{seeing}\n\n{preface}", work.task()),
+            None => format!("{}\n\n{RULES}{seeing}", work.task()),
+        },
         parts,
         pictures: if sees { Rc::clone(&order.pictures) } else { Rc::default() },
         name: work.schema_name(),
@@ -313,6 +316,7 @@ pub fn inquiry(brief: &Brief<'_>, slots: &[Slot], faults: &[(String, Fault)]) ->
         user: order.user.clone(),
         within_ms: WITHIN_MS,
         prose: true,
+        temperature: order.temperature.filter(|_| work != Work::Judge),
         ..Inquiry::default()
     }
 }

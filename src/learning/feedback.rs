@@ -6,6 +6,9 @@ use crate::admission::calendar;
 use crate::admission::reading;
 use crate::content::brand::{check_id, is_link};
 use crate::error::Error;
+use crate::learning::experiment::definition::Metric;
+use crate::telemetry::observation::hundredths;
+use crate::telemetry::series::{Count, Measure, Series};
 
 /// The longest text, in bytes: as of posts.
 const LONGEST_TEXT: usize = 32 * 1024;
@@ -126,6 +129,52 @@ pub struct Feedback {
     pub engagement: Option<Engagement>,
 }
 
+/// What a word on an answer adds to what is counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Gained {
+    /// The first rating, 0 to 1.
+    pub rated: Option<f64>,
+    /// How long after it was given it was published, in ms.
+    pub published_after_ms: Option<u64>,
+    /// Whether figures came.
+    pub engaged: bool,
+    /// How many more impressions.
+    pub impressions: u64,
+    /// How many more likes.
+    pub likes: u64,
+    /// How many more comments.
+    pub comments: u64,
+    /// How many more shares.
+    pub shares: u64,
+    /// How many more clicks.
+    pub clicks: u64,
+}
+
+impl Gained {
+    /// Counts it.
+    pub fn count(&self, series: &mut Series) {
+        if let Some(rated) = self.rated.and_then(hundredths) {
+            series.count(Count::Ratings, 1);
+            series.count(Count::RatingSum, rated);
+        }
+        if let Some(ms) = self.published_after_ms {
+            series.count(Count::Published, 1);
+            #[expect(clippy::cast_precision_loss, reason = "ms, far below 2^53")]
+            series.measure(Measure::TimeToPublish, ms as f64);
+        }
+        series.count(Count::Engagements, u64::from(self.engaged));
+        for (count, more) in [
+            (Count::Impressions, self.impressions),
+            (Count::Likes, self.likes),
+            (Count::Comments, self.comments),
+            (Count::Shares, self.shares),
+            (Count::Clicks, self.clicks),
+        ] {
+            series.count(count, more);
+        }
+    }
+}
+
 /// The body of `POST /v1/feedback`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -219,6 +268,47 @@ impl Feedback {
     pub fn rated(&self) -> Option<f64> {
         let by_stars = self.rating.map(|rating| f64::from(rating.saturating_sub(1)) / 4.0);
         by_stars.or_else(|| self.thumb.as_deref().map(|thumb| f64::from(u8::from(thumb == "up"))))
+    }
+
+    /// What experiments measure by, as far as this says it.
+    pub fn values(&self) -> Vec<(Metric, f64)> {
+        let flag = |said: bool| f64::from(u8::from(said));
+        let engagement = self.engagement.unwrap_or_default();
+        let shown = engagement.impressions.filter(|impressions| *impressions > 0);
+        let rate = |done: u64| {
+            #[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
+            let rate = shown.map(|shown| (done as f64 / shown as f64).min(1.0));
+            rate
+        };
+        let engaged = engagement.figures().iter().skip(1).filter_map(|(_, figure)| *figure).fold(0, u64::saturating_add);
+        [
+            (Metric::ThumbsUp, self.thumb.as_deref().map(|thumb| flag(thumb == "up"))),
+            (Metric::Rating, self.rating.map(f64::from)),
+            (Metric::Published, self.published.as_ref().map(|_| 1.0)),
+            (Metric::Approved, self.approved.map(flag)),
+            (Metric::EngagementRate, rate(engaged).filter(|_| engagement.is_known())),
+            (Metric::ClickRate, engagement.clicks.and_then(rate)),
+        ]
+        .into_iter()
+        .filter_map(|(metric, value)| Some((metric, value?)))
+        .collect()
+    }
+
+    /// What this says that an earlier word did not, of an answer that was given at `at_ms`: for those who count.
+    pub fn gained(&self, before: &Self, at_ms: u64, now_ms: u64) -> Gained {
+        let (old, new) = (before.engagement.unwrap_or_default(), self.engagement.unwrap_or_default());
+        let more = |new: Option<u64>, old: Option<u64>| new.unwrap_or_default().saturating_sub(old.unwrap_or_default());
+        Gained {
+            rated: self.rated().filter(|_| before.rated().is_none()),
+            published_after_ms: (self.published.is_some() && before.published.is_none())
+                .then(|| self.published_ms().unwrap_or(now_ms).saturating_sub(at_ms)),
+            engaged: new != old,
+            impressions: more(new.impressions, old.impressions),
+            likes: more(new.likes, old.likes),
+            comments: more(new.comments, old.comments),
+            shares: more(new.shares, old.shares),
+            clicks: more(new.clicks, old.clicks),
+        }
     }
 
     /// The text that people have agreed to: the edited one before the answer's own.

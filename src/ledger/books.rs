@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::audit::Mark;
 use super::budget::{ByDay, TENANT};
 use super::calendar::{begins_ms, day_of, month_of};
+use super::experiments::Bench;
 use super::limits::{self, Hold, Windows};
 use super::message::{Idempotency, Message};
 use super::schema;
@@ -149,6 +150,8 @@ pub struct Books<S> {
     pub(super) windows: Windows,
     pub(super) spent: HashMap<String, ByDay>,
     pub(super) open: Open,
+    /// What this message has changed of experiments.
+    pub(super) lab: Bench,
     /// Of the gateway's own ledger: what isolates have seen of the models. Not worth a write: who asks them soon knows it anew.
     pub(super) health: Gathered,
     pub(super) oldest_entry_ms: Option<u64>,
@@ -187,6 +190,7 @@ impl<S: Storage> Books<S> {
             windows: Windows::new(),
             spent: HashMap::new(),
             open: Open::default(),
+            lab: Bench::default(),
             health: Gathered::default(),
             oldest_entry_ms: None,
             oldest_usage_day: None,
@@ -227,8 +231,8 @@ impl<S: Storage> Books<S> {
                 serde_json::to_string(&word)?
             }
             Message::Note { notes } => {
-                self.note(notes, bytes)?;
-                done()
+                // Isolates have copies of experiments; who has told of calls makes them anew when something follows from that.
+                if self.note(notes, bytes)? { COPY_EXPERIMENTS.to_owned() } else { done() }
             }
             Message::PutKey { act, sha256, record } => self.put_key(&act, sha256, record)?.to_string(),
             Message::Keys { id } => self.list_keys(id.as_deref())?.to_string(),
@@ -247,6 +251,11 @@ impl<S: Storage> Books<S> {
             Message::PutDocument { kind, name, body, most, who } => self.put_document(&kind, &name, &body, most, who)?.to_string(),
             Message::Documents { kind, name } => self.documents(&kind, name.as_deref())?.to_string(),
             Message::DeleteDocument { kind, name, who } => self.delete_document(&kind, &name, who)?.to_string(),
+            Message::PutExperiment { id, definition, who } => self.put_experiment(&id, &definition, who)?.to_string(),
+            Message::Experiments { id } => self.experiments(id.as_deref())?.to_string(),
+            Message::StopExperiment { id, arm, who } => self.stop_experiment(&id, arm.as_deref(), who)?.to_string(),
+            Message::DeleteExperiment { id, who } => self.delete_experiment(&id, who)?.to_string(),
+            Message::Outcome(outcome) => self.take_outcome(&outcome)?.to_string(),
             Message::Health { rule, tidings } => serde_json::to_string(&self.health.exchange(&tidings, rule, self.now_ms))?,
             Message::Feedback { id, holder, said } => self.feedback(&id, holder.as_deref(), *said)?.to_string(),
             Message::Said { brand, limit } => self.said(brand.as_deref(), limit)?.to_string(),
@@ -382,6 +391,9 @@ fn mark(text: &str) -> Mark {
     let (number, hash) = text.split_once(' ').unwrap_or_default();
     Mark { number: number.parse().unwrap_or_default(), hash: hash.to_owned() }
 }
+
+/// The reply to notes from which something follows for experiments.
+const COPY_EXPERIMENTS: &str = r#"{"ok":true,"copy":true}"#;
 
 /// The reply to what has no other.
 pub(super) fn done() -> String {

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::books::{Books, value};
 use super::message::Event;
 use super::storage::{Failure, Storage, cells};
+use crate::learning::experiment::definition::KIND;
 
 /// The largest document, in bytes of its JSON: a row of SQLite in a Durable Object holds 2 MB at the most.
 pub const LARGEST: usize = 512 * 1024;
@@ -37,8 +38,12 @@ impl<S: Storage> Books<S> {
         Ok(json!({"ok": true, "new": new}))
     }
 
-    /// The documents of a kind by name, or the one of a name: `[{"name", "changed_ms", "body"}]`.
+    /// The documents of a kind by name, or the one of a name: `[{"name", "changed_ms", "body"}]`. Of experiments all, as isolates have to know
+    /// them.
     pub(super) fn documents(&self, kind: &str, name: Option<&str>) -> Result<Value, Failure> {
+        if kind == KIND {
+            return self.experiment_copies();
+        }
         let sql = "SELECT name, changed_ms, body FROM documents WHERE kind = ?1 AND (?2 IS NULL OR name = ?2) ORDER BY name";
         let rows = self.storage.query(sql, &cells![kind, name])?;
         Ok(rows.iter().map(|row| json!({"name": row.text(0), "changed_ms": row.number(1), "body": value(row.text(2))})).collect())

@@ -43,6 +43,9 @@ pub struct What {
     /// The arm that it was given by.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub arm: String,
+    /// How the experiment calls the answer.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub exposure: String,
     /// The score that it was given with.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub score: Option<f64>,
@@ -52,6 +55,12 @@ pub struct What {
 }
 
 impl What {
+    /// Of an answer by an arm, as `experiment:arm`, that the experiment calls by a name; both empty outside of one.
+    pub fn part((variant, exposure): (String, String)) -> Self {
+        let (experiment, arm) = variant.split_once(':').unwrap_or_default();
+        Self { experiment: experiment.to_owned(), arm: arm.to_owned(), exposure, ..Self::default() }
+    }
+
     fn read(text: &str) -> Self {
         // What another version wrote teaches nothing.
         typed::read(text).unwrap_or_default()
@@ -62,7 +71,7 @@ impl<S: Storage> Books<S> {
     /// Remembers the answer to a completion. [`Self::write_given`] has to follow.
     pub(super) fn remember(&mut self, called: &Called, alias: &str) -> Result<(), Failure> {
         let Some(id) = called.answer.as_ref().filter(|_| called.status == 200) else { return Ok(()) };
-        let what = What { model: called.model.clone(), ..What::default() };
+        let what = What { model: called.model.clone(), ..What::part((called.variant.clone(), called.exposure.clone())) };
         self.given.push(json!([id, called.at_ms, alias, serde_json::to_string(&what)?]));
         Ok(())
     }
@@ -130,6 +139,7 @@ impl<S: Storage> Books<S> {
             Err(error) => return Ok(json!({"error": "wrong_value", "param": error.param, "message": error.message})),
         };
         let what = What::read(row.text(2));
+        let mut copy = false;
         if after != before {
             if revision > MOST_REVISIONS {
                 return Ok(json!({"error": "too_many_revisions"}));
@@ -145,8 +155,13 @@ impl<S: Storage> Books<S> {
                 );
             }
             self.learn(&what, &before, &after)?;
+            if !what.exposure.is_empty() {
+                self.reward(None, &what.exposure, &after.values())?;
+                copy = self.conclude_experiments()?;
+            }
         }
-        Ok(json!({"ok": true, "new": new, "answer": told(id, row.number(0), self.now_ms, &what, &after)}))
+        let gained = after.gained(&before, row.number(0), self.now_ms);
+        Ok(json!({"ok": true, "new": new, "copy": copy, "gained": gained, "answer": told(id, row.number(0), self.now_ms, &what, &after)}))
     }
 
     fn learn(&mut self, what: &What, before: &Feedback, after: &Feedback) -> Result<(), Failure> {

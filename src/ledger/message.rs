@@ -8,6 +8,7 @@ use super::terms::Terms;
 use crate::admission::record::{KeyRecord, TenantRecord};
 use crate::cloud::health::shared::{Rule, Tidings};
 use crate::cloud::models::MicroDollars;
+use crate::learning::experiment::definition::Metric;
 use crate::learning::feedback::Feedback;
 use crate::protocol::usage::Usage;
 
@@ -95,6 +96,39 @@ pub enum Message {
         /// Who removes it: a key's id, or `admin`.
         who: String,
     },
+    /// Writes an experiment down.
+    PutExperiment {
+        /// Its id.
+        id: String,
+        /// What it says: a definition that was checked.
+        definition: Value,
+        /// Who writes it: a key's id, or `admin`.
+        who: String,
+    },
+    /// The experiments, with what there is to tell of what was seen.
+    Experiments {
+        /// Only the one of this id.
+        #[serde(default)]
+        id: Option<String>,
+    },
+    /// Ends an experiment.
+    StopExperiment {
+        /// Its id.
+        id: String,
+        /// The arm that answers from now on; the best, where there is one, or the control, when absent.
+        arm: Option<String>,
+        /// Who asks: a key's id, or `admin`.
+        who: String,
+    },
+    /// Removes an experiment with all that was seen.
+    DeleteExperiment {
+        /// Its id.
+        id: String,
+        /// Who asks: a key's id, or `admin`.
+        who: String,
+    },
+    /// What became of an answer of an experiment.
+    Outcome(Outcome),
     /// What an isolate has seen of the models, for the gateway's own ledger. The reply is what all have seen; nothing of it is written.
     Health {
         /// By what it judges.
@@ -282,6 +316,8 @@ pub enum Note {
     Hit(Called),
     /// Answers of the content engine, to be remembered.
     Given(Given),
+    /// A call that an experiment has decided how to answer.
+    Exposed(Exposure),
     /// Something for the audit.
     Event(Event),
 }
@@ -306,7 +342,7 @@ impl Note {
             Self::Settled(called) | Self::Released(called) | Self::Hit(called) => {
                 called.response.as_ref().map_or(0, |(_, _, length)| *length)
             }
-            Self::Event(_) | Self::Given(_) => 0,
+            Self::Exposed(_) | Self::Event(_) | Self::Given(_) => 0,
         }
     }
 }
@@ -340,12 +376,66 @@ pub struct Called {
     /// The answer's id, when it is to be remembered.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub answer: Option<String>,
+    /// The experiment and the arm that it was given by, as `experiment:arm`; and how the experiment calls it. Both empty outside of one.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub variant: String,
+    /// See `variant`.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub exposure: String,
     /// For the audit of calls, when the tenant's policy asks for it: sizes in bytes and digests, never text.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub trace: Option<Trace>,
     /// The answer to give when the same call comes again: status and type; the bytes come along, so many of them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub response: Option<(u16, String, usize)>,
+}
+
+/// A call that took part in an experiment.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Exposure {
+    /// The experiment's id.
+    pub experiment: String,
+    /// Its run.
+    pub run: u64,
+    /// The place of the arm.
+    pub arm: usize,
+    /// The name of the subject in this run.
+    pub subject: String,
+    /// The end user, if there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// The arms' shares when the subject drew its arm.
+    pub shares: Vec<f64>,
+    /// The name of the answer, under which something may be told of it.
+    pub answer: String,
+    /// What the gateway has measured.
+    pub values: Vec<(Metric, f64)>,
+}
+
+impl Exposure {
+    /// With what the gateway has measured: whether the call came to nothing, what it cost where that is known, and how long it took.
+    #[must_use]
+    pub fn measured(mut self, failed: bool, cost: Option<MicroDollars>, elapsed_ms: u64) -> Self {
+        #[expect(clippy::cast_precision_loss, reason = "an answer costs less than 2^53 micro-dollars, and takes less ms")]
+        let number = |number: u64| number as f64;
+        self.values.push((Metric::ErrorRate, number(u64::from(failed))));
+        self.values.push((Metric::LatencyMs, number(elapsed_ms)));
+        self.values.extend(cost.map(|MicroDollars(cost)| (Metric::Cost, number(cost))));
+        self
+    }
+}
+
+/// What became of an answer.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Outcome {
+    /// The experiment's id.
+    pub experiment: String,
+    /// The name of the answer.
+    pub answer: String,
+    /// What is told of it.
+    pub values: Vec<(Metric, f64)>,
 }
 
 /// What the audit of calls holds of a body and its answer.

@@ -1,7 +1,7 @@
 //! What must be exact and must last, in one Durable Object a tenant: limits, spending, usage, idempotent answers and the audit.
 //!
 //! [`window`], [`limits`], [`budget`], [`price`], [`calendar`] and [`audit`] decide. [`books`] holds what is in memory and carries out
-//! messages, each in one turn with one write; `reserve`, `notes`, `journal`, `usage`, `registry`, `documents`,
+//! messages, each in one turn with one write; `reserve`, `notes`, `journal`, `usage`, `registry`, `documents`, `experiments`,
 //! `persons` and `upkeep` are its parts.
 //! [`storage`] is what it asks of SQLite, and [`object`] its face in the Durable Object. [`outbox`] is the Worker's side: what ledgers are
 //! to hear once answers have gone out.
@@ -14,6 +14,7 @@ pub mod books;
 pub mod budget;
 pub mod calendar;
 pub mod documents;
+mod experiments;
 pub mod feedback;
 mod journal;
 pub mod limits;

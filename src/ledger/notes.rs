@@ -24,7 +24,8 @@ enum Outcome {
 }
 
 impl<S: Storage> Books<S> {
-    pub(super) fn note(&mut self, notes: Vec<Note>, bytes: &[u8]) -> Result<(), Failure> {
+    /// Takes notes. Returns whether isolates have to know something else of experiments from now on.
+    pub(super) fn note(&mut self, notes: Vec<Note>, bytes: &[u8]) -> Result<bool, Failure> {
         let mut rest = bytes;
         for note in notes {
             let (answer, behind) = rest.split_at_checked(note.answer_bytes()).ok_or_else(|| Failure("fewer bytes than said".to_owned()))?;
@@ -56,12 +57,13 @@ impl<S: Storage> Books<S> {
                     self.trace(&called, &alias)?;
                 }
                 Note::Given(given) => self.remember_posts(&given)?,
+                Note::Exposed(exposure) => self.expose(&exposure)?,
                 Note::Event(event) => self.record(event)?,
             }
         }
         self.write_sums();
         self.write_given();
-        Ok(())
+        self.conclude_experiments()
     }
 
     fn settled(&mut self, called: &Called, answer: &[u8]) -> Result<(), Failure> {

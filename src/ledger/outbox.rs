@@ -7,6 +7,8 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
+use serde::Deserialize;
+
 use super::message::{Message, Note};
 use crate::admission::record::Region;
 use crate::boundary::Call;
@@ -20,7 +22,16 @@ const TELLING_MS: u64 = 30_000;
 /// How long after a message the next one goes, in ms: so long may what a call did not use stay reserved.
 const REST_MS: u64 = 100;
 
-type Whose = (String, Option<Region>);
+/// A tenant, and where its ledger is.
+pub type Whose = (String, Option<Region>);
+
+/// A ledger's reply to notes.
+#[derive(Deserialize)]
+struct Noted {
+    /// Whether copies have to be made anew.
+    #[serde(default)]
+    copy: bool,
+}
 
 #[derive(Default)]
 struct Queue {
@@ -56,32 +67,40 @@ impl Outbox {
         }
     }
 
-    /// Tells at once what waits: somebody is about to ask for it.
-    pub async fn flush(&self, call: &Call) {
-        while self.deliver_one(call, call.head.now_ms).await.is_some() {}
+    /// Tells at once what waits: somebody is about to ask for it. Returns the tenants whose copies have to be made anew.
+    pub async fn flush(&self, call: &Call) -> Vec<Whose> {
+        let mut to_copy = Vec::new();
+        while self.deliver_one(call, call.head.now_ms, &mut to_copy).await.is_some() {}
+        to_copy
     }
 
-    /// Tells the ledgers what there is to tell and nobody else is telling.
-    pub async fn deliver(&self, call: &Call) {
+    /// Tells the ledgers what there is to tell and nobody else is telling. Returns the tenants whose copies have to be made anew.
+    pub async fn deliver(&self, call: &Call) -> Vec<Whose> {
+        let mut to_copy = Vec::new();
         if self.queues.borrow().is_empty() {
-            return;
+            return to_copy;
         }
-        let Some(now_ms) = self.rest(call).await else { return };
-        while let Some(whole) = self.deliver_one(call, now_ms).await {
+        let Some(now_ms) = self.rest(call).await else { return to_copy };
+        while let Some(whole) = self.deliver_one(call, now_ms, &mut to_copy).await {
             // What has come meanwhile is for whoever waits, unless it is as much as a message holds.
             if !whole && now_ms < self.resting_until_ms.get() {
-                return;
+                break;
             }
         }
+        to_copy
     }
 
     /// Tells one message: whether it was as much as one holds, and none when there was nothing to tell, or it could not be told.
-    async fn deliver_one(&self, call: &Call, now_ms: u64) -> Option<bool> {
+    async fn deliver_one(&self, call: &Call, now_ms: u64, to_copy: &mut Vec<Whose>) -> Option<bool> {
         let (whose, notes, bytes) = self.take(now_ms)?;
         let (tenant, region) = &whose;
         let whole = notes.len() == BATCH;
         let message = Message::Note { notes };
-        let told = call.ledger::<serde::de::IgnoredAny>(tenant, *region, &message, bytes.concat()).await.is_ok();
+        let said = call.ledger::<Noted>(tenant, *region, &message, bytes.concat()).await;
+        let told = said.is_ok();
+        if said.is_ok_and(|(Noted { copy }, _)| copy) {
+            to_copy.push(whose.clone());
+        }
         if let Message::Note { notes } = message {
             self.told(&whose, if told { Vec::new() } else { notes.into_iter().zip(bytes).collect() }, call);
         }

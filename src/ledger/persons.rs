@@ -34,12 +34,12 @@ impl<S: Storage> Books<S> {
         Ok(Some(alias))
     }
 
-    /// All that is known of an end user: `{"user", "alias", "usage", "audit", "reservations", "limits", "answers"}`; the alias is null
+    /// All that is known of an end user: `{"user", "alias", "usage", "audit", "reservations", "limits", "answers", "experiments"}`; the alias is null
     /// and the rest is empty when nothing is.
     pub(super) fn export(&mut self, user: &str) -> Result<Value, Failure> {
         let Some(alias) = self.known_alias(user)? else {
             return Ok(json!({"user": user, "alias": null, "usage": [], "audit": [], "reservations": [], "limits": [], "answers": [],
-                "given": [], "feedback": []}));
+                "given": [], "feedback": [], "experiments": []}));
         };
         let mut reservations = Vec::new();
         for id in self.open.of_alias(&alias) {
@@ -73,6 +73,7 @@ impl<S: Storage> Books<S> {
             "reservations": reservations,
             "limits": counters,
             "answers": answers,
+            "experiments": self.experiments_of(&alias)?,
         }))
     }
 
@@ -96,9 +97,12 @@ impl<S: Storage> Books<S> {
         }
         let open = if known { self.open.of_alias(&alias) } else { Vec::new() };
         removed.insert("reservations".to_owned(), json!(open.len()));
+        let mut in_experiments = 0;
         if known {
+            in_experiments = self.forget_in_experiments(&alias)?;
             self.forget(user, &alias, &open)?;
         }
+        removed.insert("experiments".to_owned(), json!(in_experiments));
         self.destroy_cache()?;
         self.append_of(&erased("user_erased", who, &removed), alias);
         Ok(json!({"removed": removed, "record": self.tenant, "audit": self.head}))
@@ -144,6 +148,7 @@ impl<S: Storage> Books<S> {
             ("documents", "SELECT COUNT(*) FROM documents"),
             ("given", "SELECT COUNT(*) FROM given"),
             ("feedback", "SELECT COUNT(*) FROM feedback"),
+            ("experiments", "SELECT COUNT(*) FROM experiments"),
             ("audit", "SELECT COUNT(*) FROM audit"),
         ] {
             let rows = self.storage.query(sql, &[])?;
@@ -161,6 +166,9 @@ impl<S: Storage> Books<S> {
             "DELETE FROM given",
             "DELETE FROM feedback",
             "DELETE FROM facts WHERE name = 'learnt'",
+            "DELETE FROM experiments",
+            "DELETE FROM experiment_subjects",
+            "DELETE FROM experiment_answers",
         ] {
             self.batch.add(sql, Vec::new());
         }

@@ -35,6 +35,14 @@ pub const TABLES: &[&str] = &[
     "CREATE TABLE IF NOT EXISTS feedback (id TEXT PRIMARY KEY, at_ms INTEGER NOT NULL, changed_ms INTEGER NOT NULL, alias TEXT NOT NULL, \
      revisions INTEGER NOT NULL, what TEXT NOT NULL, said TEXT NOT NULL) WITHOUT ROWID",
     "CREATE INDEX IF NOT EXISTS feedback_by_time ON feedback (changed_ms)",
+    // What was seen of experiments, whose definitions are documents; what each subject has brought to an arm; which arm gave an answer.
+    "CREATE TABLE IF NOT EXISTS experiments (id TEXT PRIMARY KEY, key TEXT NOT NULL, trial TEXT NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE IF NOT EXISTS experiment_subjects (experiment TEXT NOT NULL, subject TEXT NOT NULL, arm INTEGER NOT NULL, \
+     alias TEXT NOT NULL, parts TEXT NOT NULL, PRIMARY KEY (experiment, subject, arm)) WITHOUT ROWID",
+    "CREATE INDEX IF NOT EXISTS experiment_subjects_by_alias ON experiment_subjects (alias) WHERE alias <> ''",
+    "CREATE TABLE IF NOT EXISTS experiment_answers (answer TEXT PRIMARY KEY, experiment TEXT NOT NULL, subject TEXT NOT NULL, \
+     arm INTEGER NOT NULL, alias TEXT NOT NULL, at_ms INTEGER NOT NULL, told TEXT NOT NULL) WITHOUT ROWID",
+    "CREATE INDEX IF NOT EXISTS experiment_answers_by_time ON experiment_answers (experiment, at_ms)",
     // The gateway's own ledger knows the tenants.
     "CREATE TABLE IF NOT EXISTS tenants (name TEXT PRIMARY KEY, region TEXT) WITHOUT ROWID",
 ];

@@ -40,12 +40,13 @@ impl<S: Storage> Books<S> {
             }
         }
         if stale || removed {
-            // Persons of whom nothing else is known, such as those whose calls were kept nowhere and whose limits are free again.
+            // Persons of whom nothing else is known, such as those whose calls were kept nowhere and whose limits are free again. A union has
+            // five terms at the most in the runtime's SQLite.
             self.batch.add(
                 // In two parts: the runtime's SQLite takes five of a UNION.
                 "DELETE FROM persons WHERE alias NOT IN (SELECT alias FROM usage UNION SELECT alias FROM audit UNION \
                  SELECT alias FROM slots UNION SELECT alias FROM answers UNION SELECT json_extract(record, '$.alias') FROM reservations) \
-                 AND alias NOT IN (SELECT alias FROM given UNION SELECT alias FROM feedback)",
+                 AND alias NOT IN (SELECT alias FROM given UNION SELECT alias FROM feedback UNION SELECT alias FROM experiment_subjects)",
                 Vec::new(),
             );
             self.aliases.clear();

@@ -4,7 +4,7 @@
 pub const USER_AGENT: &str = concat!("maya-edge/", env!("CARGO_PKG_VERSION"));
 
 /// What a page may read of an answer.
-pub const EXPOSED: &str = "x-request-id, x-upstream-request-id, inference-id, x-maya-model, x-maya-attempts, x-maya-route, x-maya-health, cache-status, age, server-timing, retry-after, x-next-after, \
+pub const EXPOSED: &str = "x-request-id, x-upstream-request-id, inference-id, x-maya-model, x-maya-attempts, x-maya-route, x-maya-experiment, x-maya-health, cache-status, age, server-timing, retry-after, x-next-after, \
 x-should-retry, ratelimit, ratelimit-policy, x-maya-budget, x-maya-ledger, x-maya-guardrails, idempotent-replayed, x-ratelimit-limit-requests-minute, x-ratelimit-limit-requests-hour, x-ratelimit-limit-requests-day, \
 x-ratelimit-limit-tokens-minute, x-ratelimit-limit-tokens-hour, x-ratelimit-limit-tokens-day, x-ratelimit-remaining-requests-minute, \
 x-ratelimit-remaining-requests-hour, x-ratelimit-remaining-requests-day, x-ratelimit-remaining-tokens-minute, \

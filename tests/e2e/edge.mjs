@@ -72,10 +72,10 @@ export async function startStandIn(...flags) {
 
 /**
  * The Worker as `wrangler deploy` would upload it, with the variables of wrangler.toml and those given. `cache`, `keys`
- * and `ledger` are whether it has those bindings, or "broken"; `wrongKeys` how many an address may send in a minute, if that is limited; `store` is whether it has a store and its queue; `prelude` is code that stands before the Worker's own; `storage` is a folder that outlasts the Worker; `twin` is whether
+ * and `ledger` are whether it has those bindings, or "broken"; `wrongKeys` how many an address may send in a minute, if that is limited; `store` is whether it has a store and its queue; `telemetry` whether anything is counted; `prelude` is code that stands before the Worker's own; `storage` is a folder that outlasts the Worker; `twin` is whether
  * there is a second isolate, which has the same ledgers and namespaces.
  */
-export async function startEdge({ vars = {}, local = false, cache = true, prelude = "", storage, ledger = true, keys = true, wrongKeys = 0, twin = false, store = true } = {}) {
+export async function startEdge({ vars = {}, local = false, cache = true, prelude = "", storage, ledger = true, keys = true, wrongKeys = 0, twin = false, store = true, telemetry = true } = {}) {
   const index = fs.readFileSync(path.join(build, "index.js"), "utf8").replace(/^globalThis\.MAYA_EDGE_LOCAL = true;\n/, "");
   const bindings = {
     ...config.vars,
@@ -101,6 +101,7 @@ export async function startEdge({ vars = {}, local = false, cache = true, prelud
     durableObjects: {
       ...(ledger === true && { LEDGER: { className: "TenantLedger", useSQLite: true } }),
       ...(store && { STORE: { className: "TenantStore", useSQLite: true } }),
+      ...(telemetry && { TELEMETRY: { className: "Telemetry", useSQLite: true } }),
     },
     queueProducers: store ? { BATCHES: "maya-edge-batches" } : {},
     queueConsumers: store ? { "maya-edge-batches": { maxBatchSize: 1, maxBatchTimeout: 0 } } : {},

@@ -13,7 +13,7 @@ const counting = `
   WebAssembly.Instance = function (module, imports) {
     for (const functions of Object.values(imports)) {
       for (const [name, call] of Object.entries(functions)) {
-        const method = /^__wbg_(settings|prepare|binds|head|read|send|respond|pass|relay|begin|chunk|abandon|end|look|keep|pause|linger|now|random|uniqueId|log|ledger|limit|seal|header|secretBytes|sign)_/.exec(name);
+        const method = /^__wbg_(settings|prepare|binds|head|read|send|respond|pass|relay|begin|chunk|abandon|end|look|keep|pause|linger|now|random|uniqueId|log|print|point|export|ledger|telemetry|limit|seal|header|secretBytes|sign)_/.exec(name);
         if (method) functions[name] = wrapped(method[1], call);
       }
     }
@@ -31,8 +31,9 @@ let edge;
 
 before(async () => {
   standIn = await startStandIn();
-  // As it is deployed, but that isolates tell each other of the models once an hour: the first request does.
-  edge = await startEdge({ vars: { CEREBRAS_BASE_URL: standIn.url, HEALTH: { share_ms: 3_600_000 } }, prelude: counting });
+  // As it is deployed, but that isolates tell each other of the models once an hour: the first request does. So is it with telemetry: while
+  // a request waits to tell it, others only count.
+  edge = await startEdge({ vars: { CEREBRAS_BASE_URL: standIn.url, HEALTH: { share_ms: 3_600_000 }, TELEMETRY_MS: 20_000 }, prelude: counting });
   // The first request of an isolate also reads the configuration, and the first of a tenant its record.
   await (await post(edge, chat("First"))).text();
 });
@@ -43,16 +44,16 @@ after(async () => {
 });
 
 /** The calls that a request causes, those after its answer included. */
-async function calls(body, headers) {
+async function calls(body, headers, at = edge) {
   // What follows a message to the ledgers within a tenth of a second waits to be told with others.
   await pause(120);
-  await (await fetch(`${edge.url}/healthz`)).text();
-  const logged = edge.logs.length;
-  const answer = await post(edge, body, headers);
+  await (await fetch(`${at.url}/healthz`)).text();
+  const logged = at.logs.length;
+  const answer = await post(at, body, headers);
   await answer.text();
   await pause(150);
-  await (await fetch(`${edge.url}/healthz`)).text();
-  const lines = () => edge.logs.slice(logged).filter((line) => line.includes("calls FETCH"));
+  await (await fetch(`${at.url}/healthz`)).text();
+  const lines = () => at.logs.slice(logged).filter((line) => line.includes("calls FETCH"));
   // What was logged when the request itself began stands behind what was logged before it.
   await eventually(() => lines().length >= 1, "the calls are logged");
   return lines().at(-1).replace(/^.*?calls /, "");
@@ -99,6 +100,17 @@ describe("the calls between wasm and JavaScript are", () => {
     const once = { "idempotency-key": "once" };
     assert.equal(await calls(chat("Once only"), once), "FETCH head read RESUME ledger RESUME send RESUME seal RESUME ledger RESUME pass");
     assert.equal(await calls(chat("Once only"), once), "FETCH head read RESUME ledger RESUME seal RESUME uniqueId respond");
+  });
+
+  test("four more, after its answer, for a request that tells telemetry what all have counted", async () => {
+    const telling = await startEdge({ vars: { CEREBRAS_BASE_URL: standIn.url, HEALTH: { share_ms: 3_600_000 }, TELEMETRY_MS: 50 }, prelude: counting });
+    try {
+      await (await post(telling, chat("First"))).text();
+      await pause(200);
+      assert.equal(await calls(chat("Hello"), {}, telling), "FETCH head read RESUME ledger RESUME send RESUME pass ledger RESUME linger RESUME telemetry RESUME");
+    } finally {
+      await telling.stop();
+    }
   });
 
   test("five more for a second attempt", async () => {

@@ -47,6 +47,10 @@ impl Desk<'_> {
     pub(super) async fn humanized(&mut self, slots: &[Slot], outcomes: &mut [Outcome]) -> Result<(), Error> {
         let mut worn: Vec<(usize, Slot)> = Vec::new();
         let mut changed = 0_u32;
+        let wordings = |outcomes: &[Outcome]| -> Vec<Option<f64>> {
+            outcomes.iter().map(|outcome| outcome.draft.as_ref().map(|draft| wording::score(&draft.text))).collect()
+        };
+        let before = wordings(outcomes);
         for (place, (slot, outcome)) in slots.iter().zip(outcomes.iter_mut()).enumerate() {
             let Some(draft) = &mut outcome.draft else { continue };
             let plain = wording::plain(&draft.text);
@@ -69,6 +73,8 @@ impl Desk<'_> {
                 }
             }
         }
+        let gains = before.into_iter().zip(wordings(outcomes)).filter_map(|(before, after)| Some(before? - after?));
+        self.door.asker.call.observe(|seen| seen.humanizing_gains.extend(gains));
         self.step("humanizing", json!({"changed": changed}));
         Ok(())
     }

@@ -25,8 +25,8 @@ pub enum Task {
 
 /// How a call is made.
 const CALL: &[&str] = &["model", "stream", "user", "store"];
-/// In whose words, and for whom.
-const VOICE: &[&str] = &["brand", "tone", "language", "audience"];
+/// In whose words and for whom; whether an experiment decides.
+const VOICE: &[&str] = &["brand", "tone", "language", "audience", "experiment"];
 /// What a post has beside its text, and what is done with it.
 const EXTRAS: &[&str] = &["links", "hashtags", "steps", "thread"];
 /// Of everything that writes new posts.
