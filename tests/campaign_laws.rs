@@ -20,7 +20,7 @@ use maya_edge::batches::message::Ask;
 use maya_edge::batches::store::Store;
 use maya_edge::campaigns::message::Asked;
 use maya_edge::content::campaign::alike::{ALIKE, alike};
-use maya_edge::content::campaign::course::{Course, Landed, Landing, Slot, State, Status, TRIES, Task};
+use maya_edge::content::campaign::course::{Course, LONGEST_MS, Landed, Landing, Slot, State, Status, TRIES, Task};
 use maya_edge::content::campaign::plan::Plan;
 use maya_edge::content::campaign::strategy;
 use maya_edge::content::export::{self, Planned};
@@ -388,6 +388,11 @@ proptest! {
         for step in 0..600 {
             if evict {
                 shop.store = Store::open(shop.database.clone(), shop.now_ms).unwrap();
+            }
+            if step == 500 {
+                // One that waits for ever ends after a day.
+                shop.now_ms += LONGEST_MS;
+                shop.ring();
             }
             if cancel_at == Some(step) && !shop.course().status.is_final() {
                 shop.ask(Asked::Delete { id: "campaign_1".to_owned() }, b"");
