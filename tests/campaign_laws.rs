@@ -20,7 +20,7 @@ use maya_edge::batches::message::Ask;
 use maya_edge::batches::store::Store;
 use maya_edge::campaigns::message::Asked;
 use maya_edge::content::campaign::alike::{ALIKE, alike};
-use maya_edge::content::campaign::course::{Course, Landed, Landing, Slot, State, Status, TRIES, Task};
+use maya_edge::content::campaign::course::{Course, LONGEST_MS, Landed, Landing, Slot, State, Status, TRIES, Task};
 use maya_edge::content::campaign::plan::Plan;
 use maya_edge::content::campaign::strategy;
 use maya_edge::content::export::{self, Planned};
@@ -152,6 +152,7 @@ fn posts_are_compared_within_their_platform_and_with_those_that_stay() {
     let (a, b) = ("Our second shop opens on Friday. Come by for a bun.", "Friday our second shop opens. Come by for a bun!");
     let other = "How do you like your rye bread: fresh, or on the third day?";
     assert_eq!(alike(&[(0, Platform::X, a), (1, Platform::X, other), (2, Platform::X, b), (3, Platform::LinkedIn, a)]), [(2, 0)]);
+    assert_eq!(alike(&[(0, Platform::X, "ເປີດແລ້ວ"), (1, Platform::X, "ເປີດແລ້ວ ")]), [(1, 0)], "in any script");
     assert_eq!(alike(&[(4, Platform::X, a), (7, Platform::X, b), (9, Platform::X, a)]), [(7, 4), (9, 4)]);
 }
 
@@ -387,6 +388,11 @@ proptest! {
         for step in 0..600 {
             if evict {
                 shop.store = Store::open(shop.database.clone(), shop.now_ms).unwrap();
+            }
+            if step == 500 {
+                // One that waits for ever ends after a day.
+                shop.now_ms += LONGEST_MS;
+                shop.ring();
             }
             if cancel_at == Some(step) && !shop.course().status.is_final() {
                 shop.ask(Asked::Delete { id: "campaign_1".to_owned() }, b"");

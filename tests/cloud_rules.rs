@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 
 use maya_edge::admission::keys::{GatewayKey, KeyDigest, bearer, find};
 use maya_edge::admission::secrets::EdgeSecret;
-use maya_edge::api::route::{ModelTarget, Resource, Route};
+use maya_edge::api::route::{CampaignTarget, ModelTarget, Resource, Route};
 use maya_edge::boundary::{Failure, Head};
 use maya_edge::cloud::attempts::{Attempts, Next, Outcome, Outlook};
 use maya_edge::cloud::chain::{Chain, MOST, Needs};
@@ -510,6 +510,12 @@ fn every_alias_of_a_path_leads_to_its_resource() {
         ("/public/models", models(true, None)),
         ("/public/v1/models", models(true, None)),
         ("/public/v1/models/m.1", models(true, Some("m.1"))),
+        ("/campaigns", Resource::Campaigns(CampaignTarget::All)),
+        ("/campaigns/strategy", Resource::Strategy),
+        ("/campaigns/campaign_1", Resource::Campaigns(CampaignTarget::One("campaign_1".to_owned()))),
+        ("/campaigns/campaign_1/events", Resource::Campaigns(CampaignTarget::Events("campaign_1".to_owned()))),
+        ("/campaigns/campaign_1/calendar.ics", Resource::Campaigns(CampaignTarget::Calendar("campaign_1".to_owned()))),
+        ("/campaigns/campaign_1/posts.csv", Resource::Campaigns(CampaignTarget::Table("campaign_1".to_owned()))),
     ];
     for (path, resource) in resources {
         for tenant in [None, Some("acme"), Some("a b%20c")] {
@@ -556,6 +562,9 @@ fn what_is_no_resource_is_none() {
         "/public/v1",
         "/publicmodels",
         "/public/chat/completions",
+        "/campaigns/campaign_1/posts",
+        "/campaigns/campaign_1/events/1",
+        "/campaigns/../keys",
         "/t",
         "/t/",
         "/t/acme",

@@ -56,6 +56,7 @@ pub async fn opened(call: &Call, sealing: Option<Sealing<'_>>, id: &str, told: &
 }
 
 struct Worker<'w> {
+    gateway: &'w Gateway,
     shop: Shop<'w>,
     tenant: &'w Tenant,
     course: &'w Course,
@@ -100,16 +101,8 @@ pub async fn work(gateway: &Gateway, call: &Call, work: &Work) -> Result<(), Err
         return shop.ask(&ask, Vec::new()).await.map(drop);
     };
     let lease_ms = u64::from(config.total_ms).saturating_add(LEASE_MARGIN_MS);
-    let worker = Worker { shop, tenant: &tenant, course: &course, plan: &plan, lease_ms };
-    worker.run().await?;
-    let ask = Ask::Campaign(Asked::Show { id: course.id.clone(), posts: false });
-    let (told, _) = shop.ask(&ask, Vec::new()).await?;
-    if let Some(ended) = told.get("course").and_then(Course::read).filter(|course| course.status.is_final()) {
-        let details = json!({"campaign": ended.id, "status": ended.status.name(), "code": ended.error.map(|(code, _)| code)});
-        let event = Event { what: "campaign_ended".to_owned(), details, ..Event::default() };
-        gateway.note(shop.tenant, shop.region, Note::Event(event), Vec::new());
-    }
-    Ok(())
+    let worker = Worker { gateway, shop, tenant: &tenant, course: &course, plan: &plan, lease_ms };
+    worker.run().await
 }
 
 /// How long to wait when Cerebras has no room, in ms.
@@ -163,6 +156,19 @@ impl Worker<'_> {
         sealed.ok_or_else(|| Error::new(500, "not_sealed", "The posts could not be encrypted. Is EDGE_SECRET set?"))
     }
 
+    /// Tells the store something. If that has ended the campaign, the audit hears of it.
+    async fn tell(&self, asked: Asked, bytes: Vec<u8>) -> Result<(Value, Vec<u8>), Error> {
+        let (told, bytes) = self.shop.ask(&Ask::Campaign(asked), bytes).await?;
+        if let Some(mut details) = told.get("ended").cloned().filter(Value::is_object) {
+            if let Some(fields) = details.as_object_mut() {
+                fields.insert("campaign".to_owned(), self.course.id.as_str().into());
+            }
+            let event = Event { what: "campaign_ended".to_owned(), details, ..Event::default() };
+            self.gateway.note(self.shop.tenant, self.shop.region, Note::Event(event), Vec::new());
+        }
+        Ok((told, bytes))
+    }
+
     fn ask_for(&self, number: usize, what: &str, path: &str, body: Vec<u8>) {
         let id = format!("{}_{what}", self.course.id.replace("campaign_", "campaign_req_"));
         self.shop.call.line(u64::try_from(number).unwrap_or(u64::MAX), path, &id, body, &self.course.key);
@@ -212,7 +218,7 @@ impl Worker<'_> {
             bytes.extend(piece);
         }
         let ask = Asked::Claim { id: self.course.id.clone(), lease_ms: self.lease_ms, room, landings: told };
-        let (told, bytes) = self.shop.ask(&Ask::Campaign(ask), bytes).await?;
+        let (told, bytes) = self.tell(ask, bytes).await?;
         let texts = opened(self.shop.call, self.sealing(), &self.course.id, &told, &bytes).await;
         let word = |name: &str| text(&told, name).unwrap_or_default();
         Ok(Given { task: word("task"), lease: word("lease"), texts, told })
@@ -254,7 +260,7 @@ impl Worker<'_> {
             Err(landed) => (landed, Vec::new()),
         };
         let ask = Asked::Planned { id: self.course.id.clone(), lease: given.lease.clone(), landed };
-        self.shop.ask(&Ask::Campaign(ask), strategy).await.map(drop)
+        self.tell(ask, strategy).await.map(drop)
     }
 
     /// Finds out which posts say the same.
@@ -267,7 +273,7 @@ impl Worker<'_> {
             .collect();
         let posts: Vec<(usize, Platform, &str)> = posts.iter().map(|(place, platform, text)| (*place, *platform, text.as_str())).collect();
         let ask = Asked::Reviewed { id: self.course.id.clone(), lease: given.lease.clone(), alike: alike(&posts) };
-        self.shop.ask(&Ask::Campaign(ask), Vec::new()).await.map(drop)
+        self.tell(ask, Vec::new()).await.map(drop)
     }
 }
 

@@ -23,6 +23,12 @@ pub const TABLES: [&str; 3] = [
      PRIMARY KEY (campaign, seq)) WITHOUT ROWID",
 ];
 
+/// How a campaign has ended, if it has ended just now: one worker alone hears it.
+fn ended_now(course: &Course, open: bool) -> Option<Value> {
+    let code = course.error.as_ref().map(|(code, _)| code);
+    (open && course.status.is_final()).then(|| json!({"status": course.status.name(), "code": code}))
+}
+
 /// When a campaign that has ended is removed, in ms since 1970.
 fn removed_ms(course: &Course) -> u64 {
     course.ended_ms.unwrap_or(course.created_ms).saturating_add(course.kept_ms)
@@ -67,6 +73,7 @@ impl<S: Storage> Store<S> {
             }
             Asked::Claim { id, lease_ms, room, landings } => {
                 let Some(mut course) = self.course(&id)? else { return Ok(said(json!({"task": "stop"}))) };
+                let open = !course.status.is_final();
                 let mut from = 0_usize;
                 for (landing, sealed) in landings {
                     let to = from.saturating_add(sealed);
@@ -81,21 +88,23 @@ impl<S: Storage> Store<S> {
                 let task = course.claim(now_ms, &lease, lease_ms, room);
                 self.keep_course(&mut course)?;
                 self.flush()?;
-                self.told_task(&course, &task, &lease)?
+                self.told_task(&course, &task, &lease, open)?
             }
             Asked::Planned { id, lease, landed } => {
                 let Some(mut course) = self.course(&id)? else { return Ok(said(done())) };
+                let open = !course.status.is_final();
                 if course.planned(now_ms, &lease, landed) {
                     self.put_text(&id, "strategy", bytes);
                 }
                 self.keep_course(&mut course)?;
-                said(done())
+                said(json!({"ended": ended_now(&course, open)}))
             }
             Asked::Reviewed { id, lease, alike } => {
                 let Some(mut course) = self.course(&id)? else { return Ok(said(done())) };
+                let open = !course.status.is_final();
                 course.reviewed(now_ms, &lease, &alike);
                 self.keep_course(&mut course)?;
-                said(done())
+                said(json!({"ended": ended_now(&course, open)}))
             }
             Asked::Stop { id, code, message } => {
                 let Some(mut course) = self.course(&id)? else { return Ok(said(done())) };
@@ -239,7 +248,8 @@ impl<S: Storage> Store<S> {
         Ok(Reply { bytes: Some(bytes), ..said(json!({"events": events, "texts": texts, "ended": ended, "more": more})) })
     }
 
-    fn told_task(&self, course: &Course, task: &Task, lease: &str) -> Result<Reply, Failure> {
+    /// A task; `open` is whether the campaign was so before it was given.
+    fn told_task(&self, course: &Course, task: &Task, lease: &str, open: bool) -> Result<Reply, Failure> {
         let (name, slots) = match task {
             Task::Plan => ("plan", &[][..]),
             Task::Write(slots) => ("write", slots.as_slice()),
@@ -264,7 +274,7 @@ impl<S: Storage> Store<S> {
             names.push("strategy".to_owned());
         }
         let (texts, bytes) = self.texts(&course.id, &names)?;
-        let told = json!({"task": name, "lease": lease, "slots": given, "texts": texts, "hold": course.budget.map(|_| course.holds.1)});
+        let told = json!({"task": name, "lease": lease, "slots": given, "texts": texts, "hold": course.budget.map(|_| course.holds.1), "ended": ended_now(course, open)});
         Ok(Reply { bytes: Some(bytes), ..said(told) })
     }
 

@@ -143,6 +143,15 @@ describe("a campaign", () => {
     await assertError(await get(`campaigns/${campaign.id}/events`, { headers: { "last-event-id": "x" } }), 400, "wrong_value");
   });
 
+  test("stands in the audit with its beginning and its one end", async () => {
+    const entries = async () => {
+      const text = await (await administer(edge, "GET", "/v1/audit?tenant=acme&limit=500")).text();
+      return JSON.parse(text).data.filter(({ details }) => details?.campaign === campaign.id).map(({ what }) => what);
+    };
+    await eventually(async () => (await entries()).length >= 2, "both");
+    assert.deepEqual((await entries()).sort(), ["campaign_created", "campaign_ended"]);
+  });
+
   test("comes as a calendar and as a table", async () => {
     const slots = slotsOf(campaign);
     const ics = await get(`campaigns/${campaign.id}/calendar.ics`);
@@ -261,11 +270,14 @@ describe("what goes wrong in a campaign", () => {
 
   test("waits for room in Cerebras's limits, and goes on", async () => {
     const made = await begin({ brief: `${BRIEF} [[rate-requests]]`, platforms: ["x"], timeline: ["2026-12-01"] });
+    const soon = await begin({ brief: `${BRIEF} [[once=429]] [[times=5]]`, platforms: ["x"], timeline: ["2026-12-01"] });
     await eventually(async () => (await show(made.id)).status === "running", "running");
     await pause(4000);
     const waiting = await show(made.id);
     assert.deepEqual([waiting.status, waiting.counts.failed], ["running", 0]);
     await get(`campaigns/${made.id}`, { method: "DELETE" });
+    const done = await ended(soon.id);
+    assert.deepEqual([done.status, done.counts.ready, done.strategy.degraded, slotsOf(done)[0].tries], ["completed", 1, false, 1]);
   });
 });
 

@@ -12,14 +12,17 @@ pub const ALIKE: f32 = 0.80;
 /// Posts in their order in time that are like an earlier one on their platform: the place of each, and of that one. What is like a
 /// duplicate alone is none.
 pub fn alike(posts: &[(usize, Platform, &str)]) -> Vec<(usize, usize)> {
-    let mut own: Vec<(usize, Platform, Vector)> = Vec::with_capacity(posts.len());
+    let mut own: Vec<(usize, Platform, Vector, &str)> = Vec::with_capacity(posts.len());
     let mut found = Vec::new();
     for (place, platform, text) in posts {
         let vector = embed(text);
-        let earlier = own.iter().find(|(_, other, known)| other == platform && cosine(known, &vector) >= ALIKE);
+        let earlier = own.iter().find(|(_, other, known, same)| {
+            // In a script that the embedding does not know, what is the same letter by letter is the same.
+            other == platform && (same.trim() == text.trim() || cosine(known, &vector) >= ALIKE)
+        });
         match earlier {
             Some((first, ..)) => found.push((*place, *first)),
-            None => own.push((*place, *platform, vector)),
+            None => own.push((*place, *platform, vector, text)),
         }
     }
     found

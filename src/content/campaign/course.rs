@@ -342,6 +342,11 @@ impl Course {
         let taken = |held| Some(Lease { id: lease.to_owned(), until_ms: now_ms.saturating_add(lease_ms), held });
         let task = match self.phase {
             Phase::Planning | Phase::Reviewing if self.desk.is_some() => Task::Rest,
+            // Tries before may have cost something.
+            Phase::Planning if !matches!(self.room(self.holds.0), Room::Enough) => {
+                self.stop(now_ms, "budget", "The budget was spent on tries of the strategy. Allow more.");
+                Task::Stop
+            }
             Phase::Planning => {
                 self.desk_tries = self.desk_tries.saturating_add(1);
                 self.desk = taken(self.holds.0);

@@ -53,7 +53,7 @@ impl Theme {
 
     /// The one of a time for which no model gave any.
     fn by_rule(place: usize) -> Self {
-        let (theme, angle) = BY_RULE.get(place % BY_RULE.len()).copied().unwrap_or_default();
+        let (theme, angle) = BY_RULE.get(place.checked_rem(BY_RULE.len()).unwrap_or_default()).copied().unwrap_or_default();
         let round = place.div_euclid(BY_RULE.len());
         let theme = if round == 0 { theme.to_owned() } else { format!("{theme}, part {}", round.saturating_add(1)) };
         Self { theme, angle: angle.to_owned() }
