@@ -54,7 +54,7 @@ use error::Error;
 use ledger::message::{Event, Note};
 use ledger::outbox::Outbox;
 use protocol::json::typed;
-use telemetry::meter::{Meter, TELEMETRY};
+use telemetry::meter::{ANALYTICS, Meter, TELEMETRY};
 
 /// What all requests of an isolate share.
 #[derive(Clone)]
@@ -94,6 +94,8 @@ pub struct Binds {
     pub store: bool,
     /// Durable Objects: the archive of telemetry.
     pub telemetry: bool,
+    /// Workers Analytics Engine: a data point a request.
+    pub analytics: bool,
 }
 
 impl Gateway {
@@ -110,6 +112,7 @@ impl Gateway {
             wrong_keys: bound(admission::WRONG_KEYS),
             store: bound(batches::STORE) && bound(batches::QUEUE),
             telemetry: bound(TELEMETRY),
+            analytics: bound(ANALYTICS),
         };
         let lease = RefCell::default();
         let gateway = Self(Rc::new(Surroundings {

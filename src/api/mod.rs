@@ -31,7 +31,9 @@ use crate::Gateway;
 use crate::admission::{cors, origins};
 use crate::boundary::{Answered, Call, ReadHeader};
 use crate::error::Error;
-use crate::protocol::headers::{Lines, well_formed_id};
+use crate::protocol::headers::{Lines, well_formed_id, well_formed_traceparent};
+use crate::telemetry::line;
+use crate::telemetry::spans::Request;
 use crate::understanding::Subject;
 use route::{Resource, Route};
 
@@ -49,7 +51,7 @@ pub async fn answer(gateway: &Gateway, call: &Call) -> Answered {
     gateway.outbox.deliver(call).await;
     gateway.exchange_health(call).await;
     if let (true, Ok(config)) = (gateway.binds.telemetry, gateway.config()) {
-        gateway.telemetry.deliver(call, config.telemetry_ms).await;
+        gateway.telemetry.deliver(call, config).await;
     }
     answered
 }
@@ -64,8 +66,27 @@ impl Drop for Counted<'_> {
     fn drop(&mut self) {
         let Self { gateway, call } = self;
         let endpoint = Route::of(call.head.target().0).resource.map_or(Some("unknown"), |resource| resource.counted_as());
-        if let (true, Some(endpoint), true) = (gateway.binds.telemetry, endpoint, call.head.method() != "OPTIONS") {
-            gateway.telemetry.note(call.head.now_ms, endpoint, &call.observed());
+        let Some(endpoint) = endpoint.filter(|_| call.head.method() != "OPTIONS") else { return };
+        let mut observed = call.observed();
+        if observed.status == 0 {
+            observed.failed("client_closed_request", 499);
+        }
+        let arrived_ms = call.head.now_ms;
+        if gateway.binds.telemetry {
+            gateway.telemetry.note(arrived_ms, endpoint, &observed);
+        }
+        if gateway.binds.analytics {
+            let (index, blobs, doubles) = line::point(arrived_ms, endpoint, &observed);
+            call.point(&index, &blobs, &doubles);
+        }
+        let parent = call.head.header(ReadHeader::Traceparent).filter(|parent| well_formed_traceparent(parent));
+        let Ok(config) = gateway.config() else { return };
+        if let Some(collector) = config.collector.as_ref().filter(|_| gateway.binds.telemetry) {
+            let request = Request { method: call.head.method(), endpoint, arrived_ms, traceparent: parent };
+            gateway.telemetry.trace(call, request, &observed, collector.sample);
+        }
+        if config.log_sample.is_some_and(|share| observed.error.is_some() || gateway.telemetry.is_logged(share)) {
+            call.log_request(&line::line(arrived_ms, endpoint, &observed, parent));
         }
     }
 }
@@ -94,6 +115,7 @@ async fn dispatch(gateway: &Gateway, call: &Call) -> Result<Answered, Error> {
         Resource::Tenants(target) => tenants::answer(gateway, call, method, &target).await,
         Resource::ModelHealth => health::answer(gateway, call).await,
         Resource::Analytics => analytics::answer(gateway, call, query, route.tenant).await,
+        Resource::Return => analytics::roi(gateway, call, query, route.tenant).await,
         Resource::Metrics => metrics::answer(gateway, call).await,
         Resource::Usage => usage::answer(gateway, call, query, route.tenant).await,
         Resource::Audit { verify } => audit::answer(gateway, call, verify, query, route.tenant).await,

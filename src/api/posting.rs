@@ -4,6 +4,7 @@
 mod by_rule;
 mod questions;
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use serde_json::{Map, Value, json};
@@ -15,12 +16,14 @@ use crate::content::brand::Brand;
 use crate::content::compose::{Composed, Frame, compose, enforced};
 use crate::content::count::{length, limit};
 use crate::content::draft::{self, Draft, Fault, Judged, Slot};
+use crate::content::fit::faults;
 use crate::content::order::{Order, Task};
 use crate::content::platform::{Platform, Rules};
 use crate::content::prompt::Work;
 use crate::content::{score, wording};
 use crate::error::{self, Error};
 use crate::protocol::usage::Usage;
+use crate::telemetry::observation::Piece;
 use crate::understanding::{self, Mode, Subject, rounded};
 
 /// From which score on wording is rewritten by a model: a single phrase in a short post is no habit. What code can make plain is made plain
@@ -48,6 +51,8 @@ pub struct Desk<'a> {
     used: Used,
     whole: Used,
     steps: Vec<Value>,
+    /// By how many points the wording of each slot gained, by its key.
+    gains: BTreeMap<String, f64>,
 }
 
 /// What came of a slot.
@@ -68,7 +73,7 @@ impl<'a> Desk<'a> {
         let Asker { gateway, caller, .. } = door.asker;
         let guarding = guarding::of_inquiries(gateway, caller);
         let nothing = Used { cost: Some(0), ..Used::default() };
-        Self { door, order, brand, guarding, used: nothing.clone(), whole: nothing, steps: Vec::new() }
+        Self { door, order, brand, guarding, used: nothing.clone(), whole: nothing, steps: Vec::new(), gains: BTreeMap::new() }
     }
 
     /// Carries the order out: the body of the answer.
@@ -269,6 +274,7 @@ impl<'a> Desk<'a> {
             _ => (enforced(brand, &source), wording::measure(&enforced(brand, &source))),
         };
         let text = if text.trim().is_empty() { "…".to_owned() } else { text };
+        self.door.asker.call.observe(|seen| seen.humanizing_gain = Some(before.score - after.score));
         let told = json!({
             "text": text,
             "changed": text != source,
@@ -352,9 +358,11 @@ impl<'a> Desk<'a> {
     async fn humanized(&mut self, slots: &[Slot], outcomes: &mut [Outcome]) -> Result<(), Error> {
         let mut worn: Vec<(usize, Slot)> = Vec::new();
         let mut changed = 0_u32;
+        let mut before: BTreeMap<String, f64> = BTreeMap::new();
         for (place, (slot, outcome)) in slots.iter().zip(outcomes.iter_mut()).enumerate() {
             let Some(draft) = &mut outcome.draft else { continue };
             let plain = wording::plain(&draft.text);
+            before.insert(slot.key.clone(), wording::score(&draft.text));
             changed = changed.saturating_add(u32::from(plain != draft.text));
             draft.text = plain;
             if wording::score(&draft.text) > WORN {
@@ -372,6 +380,11 @@ impl<'a> Desk<'a> {
                     draft.text = text.text;
                     changed = changed.saturating_add(1);
                 }
+            }
+        }
+        for (slot, outcome) in slots.iter().zip(outcomes.iter()) {
+            if let (Some(before), Some(draft)) = (before.get(&slot.key), &outcome.draft) {
+                self.gains.insert(slot.key.clone(), before - wording::score(&draft.text));
             }
         }
         self.step("humanizing", json!({"changed": changed}));
@@ -403,6 +416,16 @@ impl<'a> Desk<'a> {
     fn post(&self, slot: &Slot, rules: &Rules, composed: &Composed, fault: Option<&'static str>, missing: &[String]) -> Value {
         let Composed { text, thread, .. } = composed;
         let scored = self.order.steps.score.then(|| rounded(score::score(rules, text).score));
+        let parts = if thread.is_empty() { std::slice::from_ref(text) } else { thread.as_slice() };
+        let piece = Piece {
+            platform: rules.platform.name().to_owned(),
+            variant: String::new(),
+            degraded: fault.is_some(),
+            valid: parts.iter().all(|part| faults(rules, part).is_empty()),
+            score: scored,
+            humanizing_gain: self.gains.get(&slot.key).copied(),
+        };
+        self.door.asker.call.observe(|seen| seen.pieces.push(piece));
         let mut post = json!({
             "platform": rules.platform.name(),
             "variant": slot.variant,

@@ -8,6 +8,7 @@ use crate::ledger::calendar::begins_ms;
 use crate::ledger::message::{AuditQuery, UsageQuery};
 use crate::telemetry::message::{Interval, Query as Analytics};
 use crate::telemetry::register::NAMES;
+use crate::telemetry::roi::ASSUMPTIONS;
 
 /// The most entries of the audit in one answer in JSON.
 pub const PAGE: u32 = 1000;
@@ -234,4 +235,20 @@ pub fn analytics(query: &Query, now_ms: u64) -> Result<Analytics, Error> {
         group_by.push(name.to_owned());
     }
     Ok(Analytics { from_ms: interval.begin(from_ms), to_ms, interval, group_by, tenant: None })
+}
+
+/// The parameters of `/v1/analytics/roi`.
+pub const OF_RETURN: [&str; 7] =
+    ["tenant", "from", "to", "minutes_by_hand", "minutes_of_review", "hourly_wage_micro_dollars", "fixed_cost_micro_dollars"];
+
+/// The assumptions that a query states, in the order of [`ASSUMPTIONS`].
+///
+/// # Errors
+/// 400 for what is no whole number.
+pub fn stated(query: &Query) -> Result<[Option<u64>; 4], Error> {
+    let mut stated = [None; 4];
+    for (place, assumption) in stated.iter_mut().zip(ASSUMPTIONS) {
+        *place = query.number(assumption.name)?;
+    }
+    Ok(stated)
 }

@@ -30,6 +30,8 @@ pub enum Resource {
     Usage,
     /// How requests went, over time.
     Analytics,
+    /// What that was worth, against stated assumptions.
+    Return,
     /// The same in all, for Prometheus.
     Metrics,
     /// What the audit has; or, when `verify`, whether it is whole.
@@ -132,7 +134,7 @@ impl Resource {
     /// What its requests are counted as; none for what is asked by machines that watch.
     pub fn counted_as(&self) -> Option<&'static str> {
         Some(match self {
-            Self::Warming | Self::Health | Self::ModelHealth | Self::Analytics | Self::Metrics => return None,
+            Self::Warming | Self::Health | Self::ModelHealth | Self::Analytics | Self::Return | Self::Metrics => return None,
             Self::Completions(Endpoint::Chat) => "chat",
             Self::Completions(Endpoint::Text) => "completions",
             Self::Embeddings => "embeddings",
@@ -213,6 +215,7 @@ impl<'p> Route<'p> {
             "/healthz" => Some(Resource::Health),
             "/usage" => Some(Resource::Usage),
             "/analytics" => Some(Resource::Analytics),
+            "/analytics/roi" => Some(Resource::Return),
             "/audit" => Some(Resource::Audit { verify: false }),
             "/audit/verify" => Some(Resource::Audit { verify: true }),
             "/intents" => Some(Resource::Intents),

@@ -677,11 +677,38 @@ export class Call {
   log(line) {
     console.error(line);
   }
+
+  /** Gives a collector of telemetry a body of JSON: "taken" or "failed". */
+  async export(slot, url, headers, body) {
+    let said = "failed";
+    try {
+      const init = { method: "POST", headers: record(headers), body, signal: AbortSignal.timeout(5000), redirect: "manual" };
+      const response = await fetch(url, init);
+      await response.body?.cancel();
+      if (response.ok) said = "taken";
+    } catch {
+      // Said: "failed".
+    }
+    this.resume(slot, said, NOTHING);
+  }
+
+  tell(line) {
+    console.log(line);
+  }
+
+  /** A data point for Workers Analytics Engine, which takes it without an answer. */
+  point(index, blobs, doubles) {
+    try {
+      this.env.ANALYTICS.writeDataPoint({ indexes: [index], blobs: blobs.split("\n"), doubles: Array.from(doubles) });
+    } catch (error) {
+      console.error(`{"level":"error","failed":"analytics","doing":"write","error":${JSON.stringify(error?.name ?? "Error")}}`);
+    }
+  }
 }
 
 // What may go on after the answer keeps the isolate at work for the request until it has ended. The next step begins within
 // `resume`, before the one that calls it has ended, so the chain is never let go.
-for (const name of ["relay", "chunk", "write", "end", "keep", "ledger", "store", "telemetry", "linger"]) {
+for (const name of ["relay", "chunk", "write", "end", "keep", "ledger", "store", "telemetry", "export", "linger"]) {
   const step = Call.prototype[name];
   Call.prototype[name] = function (...given) {
     this.step = step.apply(this, given);

@@ -126,6 +126,12 @@ extern "C" {
     fn sign(this: &JsCall, slot: u32, seed: Vec<u8>, message: Vec<u8>);
     #[wasm_bindgen(method)]
     fn log(this: &JsCall, line: &str);
+    #[wasm_bindgen(method)]
+    fn export(this: &JsCall, slot: u32, url: &str, headers: &str, body: Vec<u8>);
+    #[wasm_bindgen(method)]
+    fn tell(this: &JsCall, line: &str);
+    #[wasm_bindgen(method)]
+    fn point(this: &JsCall, index: &str, blobs: &str, doubles: &[f64]);
 }
 
 /// Bytes of a signature by Ed25519 (RFC 8032), and of a public key.
@@ -263,24 +269,31 @@ impl Call {
     }
 
     fn attempted(&self, arrival: Arrival) -> Arrival {
-        self.observe(|seen| seen.attempt(arrival.now_ms, arrival.elapsed_ms, arrival.is_stream));
+        self.observe(|seen| seen.attempt(arrival.now_ms, arrival.elapsed_ms, arrival.status, arrival.is_stream));
         arrival
+    }
+
+    fn answering(&self, status: u16) {
+        self.observe(|seen| seen.status = status);
     }
 
     /// Answers with a body of the gateway's own; `None` for none.
     pub fn respond(&self, status: u16, headers: &Lines, body: Option<Vec<u8>>) -> Answered {
+        self.answering(status);
         self.js.respond(status, headers.text(), body);
         Answered(())
     }
 
     /// Answers with the passing headers of the last attempt, and its body byte for byte or another in its place.
     pub fn pass(&self, status: u16, headers: &Lines, body: Option<Vec<u8>>) -> Answered {
+        self.answering(status);
         self.js.pass(status, headers.text(), body, 0);
         Answered(())
     }
 
     /// Answers with a failure that so many attempts came after, and with the passing headers that belong to it.
     pub fn pass_earlier(&self, status: u16, headers: &Lines, body: Vec<u8>, back: u8) -> Answered {
+        self.answering(status);
         self.js.pass(status, headers.text(), Some(body), back);
         Answered(())
     }
@@ -288,6 +301,7 @@ impl Call {
     /// Answers with the stream of the last attempt, pumped by the runtime, and waits for the end of the pump: the arrival holds the
     /// stream's bytes and how it failed, if it did. The caller's stream stays open until [`Self::end`].
     pub async fn relay(&self, status: u16, headers: &Lines) -> (Answered, Arrival) {
+        self.answering(status);
         self.js.relay(self.inbox.slot(), status, headers.text());
         let arrival = Arrival::read(self.inbox.next().await);
         self.observe(|seen| seen.latest_ms = arrival.now_ms);
@@ -296,12 +310,14 @@ impl Call {
 
     /// Answers with a stream whose bytes [`Self::chunk`] gives. It stays open until [`Self::end`].
     pub fn begin(&self, status: u16, headers: &Lines) -> Answered {
+        self.answering(status);
         self.js.begin(status, headers.text());
         Answered(())
     }
 
     /// Answers with a stream of the gateway's own, whose bytes [`Self::write`] gives. It stays open until [`Self::end`].
     pub fn open_stream(&self, status: u16, headers: &Lines) -> Answered {
+        self.answering(status);
         self.js.open(status, headers.text());
         Answered(())
     }
@@ -584,6 +600,22 @@ impl Call {
         let bytes = self.inbox.next().await.bytes;
         let (signature, public) = bytes.split_at_checked(SIGNATURE).filter(|(_, public)| public.len() == PUBLIC_KEY).ok_or(SignFailure)?;
         Ok((signature.to_vec(), public.to_vec()))
+    }
+
+    /// Gives a collector of telemetry a body of JSON, and tells whether it has taken it. May follow an answer.
+    pub async fn export(&self, url: &str, headers: &Lines, body: Vec<u8>) -> bool {
+        self.js.export(self.inbox.slot(), url, headers.text(), body);
+        self.inbox.next().await.text == "taken"
+    }
+
+    /// One line for the operator about the request; see [`crate::telemetry::line`].
+    pub fn log_request(&self, line: &str) {
+        self.js.tell(line);
+    }
+
+    /// A data point for Workers Analytics Engine: its index, its blobs as lines, its doubles.
+    pub fn point(&self, index: &str, blobs: &str, doubles: &[f64]) {
+        self.js.point(index, blobs, doubles);
     }
 
     /// One line for the operator about something that failed behind an answer. Takes fixed words only: no text of a request.

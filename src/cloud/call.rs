@@ -72,6 +72,7 @@ pub async fn ask<'m>(gateway: &Gateway, config: &Config, call: &Call, question: 
     let mut first_failure: Option<(Arrival, Option<Resolved<'m>>)> = None;
     loop {
         asked.begin(model, now_ms);
+        call.observe(|seen| Asked::watched(model).map_or("", |model| model.id).clone_into(&mut seen.asked));
         let attempt = Attempt {
             method: question.method,
             url: &url,

@@ -95,7 +95,8 @@ impl<S: Storage> Archive<S> {
             // An isolate's clock may be ahead of this one.
             let at_ms = minute.saturating_mul(MINUTE_MS).min(Interval::Minute.begin(now_ms));
             let of_minute = self.minute(at_ms)?;
-            let roomy = if of_minute.contains_key(&labels) { labels.clone() } else { with_room(&labels, of_minute.len(), MOST_OF_A_MINUTE) };
+            let roomy =
+                if of_minute.contains_key(&labels) { labels.clone() } else { with_room(&labels, of_minute.len(), MOST_OF_A_MINUTE) };
             if roomy != labels {
                 series.count(Count::Overflowed, series.counted(Count::Requests));
             }

@@ -46,6 +46,19 @@ pub struct Piece {
     pub humanizing_gain: Option<f64>,
 }
 
+/// An attempt upstream.
+#[derive(Clone, Debug, Default)]
+pub struct Attempted {
+    /// The model that was asked, if it is one of the table.
+    pub model: String,
+    /// When it ended, in ms since 1970.
+    pub ended_ms: u64,
+    /// How long it took, in ms.
+    pub elapsed_ms: u32,
+    /// HTTP status; 0 when none came.
+    pub status: u16,
+}
+
 /// One request as far as it was seen.
 #[derive(Clone, Debug, Default)]
 pub struct Observation {
@@ -83,11 +96,20 @@ pub struct Observation {
     pub variant: String,
     /// Posts that were written.
     pub pieces: Vec<Piece>,
+    /// By how many points a text's wording gained that is no post.
+    pub humanizing_gain: Option<f64>,
+    /// Whether routing chose the model.
+    pub routed: bool,
+    /// The model of the table that is asked now; empty for another.
+    pub asked: String,
+    /// The attempts upstream.
+    pub attempts: Vec<Attempted>,
 }
 
 impl Observation {
-    /// Sees an attempt upstream.
-    pub fn attempt(&mut self, now_ms: u64, elapsed_ms: u32, is_stream: bool) {
+    /// Sees an attempt upstream; the status is 0 when none came.
+    pub fn attempt(&mut self, now_ms: u64, elapsed_ms: u32, status: u16, is_stream: bool) {
+        self.attempts.push(Attempted { model: self.asked.clone(), ended_ms: now_ms, elapsed_ms, status });
         self.latest_ms = now_ms;
         self.upstream_ms = Some(self.upstream_ms.unwrap_or_default().saturating_add(u64::from(elapsed_ms)));
         if is_stream {
@@ -119,6 +141,8 @@ impl Observation {
     pub fn failed(&mut self, code: impl Into<Cow<'static, str>>, status: u16) {
         if self.error.is_none() {
             self.error = Some(code.into());
+        }
+        if self.status == 0 {
             self.status = status;
         }
     }
@@ -169,6 +193,10 @@ impl Observation {
         ] {
             series.count(count, more);
         }
+        if let Some(gain) = self.humanizing_gain.and_then(gained) {
+            series.count(Count::Humanized, 1);
+            series.count(Count::HumanizingGain, gain);
+        }
         #[expect(clippy::cast_precision_loss, reason = "times and tokens far below 2^53")]
         let mut measure = |measure, value: u64| series.measure(measure, value as f64);
         measure(Measure::Latency, self.latency_ms(arrived_ms));
@@ -200,11 +228,18 @@ impl Observation {
         if let Some(score) = piece.score {
             series.measure(Measure::Score, score);
         }
-        if let Some(gain) = piece.humanizing_gain.and_then(hundredths) {
+        if let Some(gain) = piece.humanizing_gain.and_then(gained) {
             series.count(Count::Humanized, 1);
             series.count(Count::HumanizingGain, gain);
         }
     }
+}
+
+/// Wording is scored from 0 to 100, so it gains -100 to 100: summed from the lower end.
+pub const LEAST_GAIN: f64 = -100.0;
+
+fn gained(gain: f64) -> Option<u64> {
+    hundredths(gain - LEAST_GAIN)
 }
 
 /// A number from 0 on in hundredths; none for another.

@@ -50,9 +50,11 @@ const BY_POST: [(&str, &str, Count); 8] = [
 ];
 
 /// Counters without labels.
-const BY_NOTHING: [(&str, &str, Count); 2] = [
+const BY_NOTHING: [(&str, &str, Count); 4] = [
     ("maya_edge_telemetry_overflowed_total", "Requests whose labels had no room and are counted under other ones.", Count::Overflowed),
     ("maya_edge_telemetry_lost_total", "Requests that could not be counted elsewhere.", Count::Lost),
+    ("maya_edge_spans_sent_total", "Spans that the collector has taken.", Count::SpansSent),
+    ("maya_edge_spans_lost_total", "Spans that it has not taken, or that had no room.", Count::SpansLost),
 ];
 
 /// The whole text.

@@ -23,7 +23,7 @@ pub enum Count {
     Valid,
     /// Posts whose wording was measured before and after.
     Humanized,
-    /// The sum of what wording gained, in hundredths of points.
+    /// The sum of what wording gained above -100, in hundredths of points.
     HumanizingGain,
     Ratings,
     /// The sum of ratings, in hundredths.
@@ -51,10 +51,14 @@ pub enum Count {
     FromCache,
     FromEdge,
     FromCloud,
+    /// Spans that a collector has taken.
+    SpansSent,
+    /// Spans that none has taken.
+    SpansLost,
 }
 
 /// How many there are.
-pub const COUNTS: usize = 31;
+pub const COUNTS: usize = 33;
 
 /// What is sketched, in ms but for the score and tokens. The order is that of the stored form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
