@@ -95,6 +95,16 @@ test("files and batches are as it says, from the upload to the end", async () =>
   await told("post", "/v1/batches", "", 400, { ...order, endpoint: "/v1/models" });
 });
 
+test("analytics are as it says", async () => {
+  for (const address of ["/v1/analytics", "/v1/analytics/roi"]) {
+    const response = await call("GET", address);
+    assert.equal(response.status, 200);
+    openapi.check("get", address, 200, await response.json());
+    openapi.check("get", address, 400, await assertError(await call("GET", `${address}?user=ana`), 400, "unknown_parameter"));
+    openapi.check("get", address, 403, await assertError(await call("GET", `${address}?tenant=other`), 403, "wrong_tenant"));
+  }
+});
+
 test("errors are as it says, and its methods are all that there are", async () => {
   for (const [template, methods] of Object.entries(document.paths)) {
     const address = template.replace("{id}", "nobody");
