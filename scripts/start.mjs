@@ -49,7 +49,7 @@ await main(async () => {
     upstream = `No CEREBRAS_API_KEY is set: answers come from the local stand-in for Cerebras at ${url}, not from a model.`;
   }
   // wrangler reads .dev.vars by itself; what stands in the environment alone is handed over.
-  const own = ["GATEWAY_KEYS", "ADMIN_SECRET", "EDGE_SECRET", "EDGE_SECRET_PREVIOUS"];
+  const own = ["GATEWAY_KEYS", "ADMIN_SECRET", "EDGE_SECRET", "EDGE_SECRET_PREVIOUS", "OTLP_ENDPOINT", "OTLP_HEADERS"];
   const known = set.CEREBRAS_API_KEY ? ["CEREBRAS_API_KEY", "CEREBRAS_BASE_URL", ...own] : own;
   for (const name of known) {
     if (process.env[name] && !file[name]) variables.push("--var", `${name}:${process.env[name]}`);

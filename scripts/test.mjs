@@ -3,7 +3,7 @@ import { spawn } from "node:child_process";
 import fs from "node:fs";
 import path from "node:path";
 import { build } from "./build.mjs";
-import { chromium, ensure, main, root, run, standIn } from "./toolchain.mjs";
+import { chromium, ensure, main, otlpPython, root, run, standIn } from "./toolchain.mjs";
 
 const counted = { passed: 0, failed: 0 };
 
@@ -33,12 +33,13 @@ await main(async () => {
   build(env);
   standIn(env);
   const browser = chromium();
+  const python = otlpPython();
   await test("native tests", "cargo", ["test", "--quiet", "--workspace", "--no-fail-fast"], env);
   await test("wasm tests", "cargo", ["test", "--target", "wasm32-unknown-unknown", "--test", "wasm"], env);
   const folder = path.join(root, "tests/e2e");
   const files = fs.readdirSync(folder).filter((file) => file.endsWith(".test.mjs"));
   const node = ["--test", "--test-reporter=tap", "--test-concurrency=2", ...files.map((file) => path.join(folder, file))];
-  await test("end-to-end tests in workerd", path.join(root, "node_modules/.bin/node"), node, { ...env, ...(browser && { CHROMIUM: browser }) });
+  await test("end-to-end tests in workerd", path.join(root, "node_modules/.bin/node"), node, { ...env, ...(browser && { CHROMIUM: browser }), ...(python && { OTLP_PYTHON: python }) });
   console.log(`\n${counted.passed} passed, ${counted.failed} failed`);
   process.exitCode = counted.failed === 0 && counted.passed > 0 ? 0 : 1;
 });

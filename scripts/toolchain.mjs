@@ -189,6 +189,21 @@ export function chromium() {
   return found();
 }
 
+/**
+ * A Python that knows OpenTelemetry's Protobuf definitions, for the test that reads traces with them: the one that OTLP_PYTHON names, one that is
+ * there, or one of its own, which is set up. Null where none can be had; that test is skipped then, and says so.
+ */
+export function otlpPython() {
+  const own = path.join(cache, "opentelemetry-proto", "bin", "python");
+  const knows = (python) => Boolean(python) && ask(python, ["-c", "import opentelemetry.proto.collector.trace.v1.trace_service_pb2"]) !== null;
+  const found = () => [process.env.OTLP_PYTHON, own, "python3"].find(knows) ?? null;
+  if (found() || ask("python3", ["--version"]) === null) return found();
+  say("opentelemetry-proto (pip)");
+  const made = ask("python3", ["-m", "venv", path.dirname(path.dirname(own))]) !== null;
+  if (!made || ask(own, ["-m", "pip", "install", "--quiet", "opentelemetry-proto"]) === null) say("without opentelemetry-proto: Python could not install it");
+  return found();
+}
+
 /** Builds the stand-in for Cerebras and returns its program. */
 export function standIn(env) {
   run("cargo", ["build", "--release", "--quiet", "-p", "cerebras-stand-in"], { env });

@@ -16,9 +16,9 @@ use crate::cloud::route::Routing;
 use crate::cloud::route::rules::Hours;
 use crate::content::platform::PlatformTable;
 use crate::error::Error;
-use crate::protocol::headers::Lines;
 use crate::protocol::json::Document;
 use crate::protocol::json::typed::{Misfit, typed};
+use crate::telemetry::settings::{Tracing, share};
 
 /// The variables that the gateway reads.
 pub const NAMES: [&str; 26] = [
@@ -45,9 +45,9 @@ pub const NAMES: [&str; 26] = [
     "PLATFORMS",
     "TELEMETRY_MS",
     "LOG_SAMPLE",
+    "TRACE_SAMPLE",
     "OTLP_ENDPOINT",
     "OTLP_HEADERS",
-    "OTLP_SAMPLE",
 ];
 
 /// The shortest time to live that KV accepts, in seconds.
@@ -142,10 +142,10 @@ pub struct Config {
     pub platforms: PlatformTable,
     /// How long after an answer telemetry is told, in ms.
     pub telemetry_ms: u64,
-    /// Which share of requests is logged, errors always; nothing is when absent.
-    pub log_sample: Option<f64>,
-    /// Where spans go.
-    pub collector: Option<Collector>,
+    /// The share of requests that have a line in the log, 0 to 1; those that fail have one.
+    pub log_sample: f64,
+    /// Where traces go, if they go anywhere.
+    pub tracing: Option<Tracing>,
 }
 
 impl Config {
@@ -200,11 +200,9 @@ impl Config {
                 &format!("{telemetry_ms} is more than {LONGEST_REST_MS}: the runtime ends what takes longer"),
             ));
         }
-        let collector = Collector::read(&mut vars)?;
-        let log_sample = vars.take::<f64>("LOG_SAMPLE")?;
-        if log_sample.is_some_and(|share| !(0.0..=1.0).contains(&share)) {
-            return Err(wrong("LOG_SAMPLE", "it must be from 0 (errors alone) to 1 (every request)"));
-        }
+        let told = |(variable, reason): (&'static str, String)| wrong(variable, &reason);
+        let log_sample = share("LOG_SAMPLE", vars.take("LOG_SAMPLE")?.unwrap_or_default()).map_err(told)?;
+        let tracing = Tracing::read(vars.take("OTLP_ENDPOINT")?, vars.take("OTLP_HEADERS")?, vars.take("TRACE_SAMPLE")?).map_err(told)?;
         let health = Settings::read(vars.take("HEALTH")?.unwrap_or_default()).map_err(|reason| wrong("HEALTH", &reason))?;
         let platforms = PlatformTable::read(vars.take("PLATFORMS")?.unwrap_or_default()).map_err(|reason| wrong("PLATFORMS", &reason))?;
         Ok(Self {
@@ -213,7 +211,7 @@ impl Config {
             platforms,
             telemetry_ms: u64::from(telemetry_ms),
             log_sample,
-            collector,
+            tracing,
             admin_secret: admin_secret.as_deref().map(KeyDigest::of),
             edge_secret: match vars.secret("EDGE_SECRET")? {
                 None if local => EdgeSecret::new(LOCAL_EDGE_SECRET.to_owned()),
@@ -238,7 +236,7 @@ impl Config {
 }
 
 /// Variables that are secrets: only whether they are set is ever told.
-const SECRETS: [&str; 6] = ["OTLP_HEADERS", "CEREBRAS_API_KEY", "ADMIN_SECRET", "EDGE_SECRET", "EDGE_SECRET_PREVIOUS", "GATEWAY_KEYS"];
+const SECRETS: [&str; 6] = ["CEREBRAS_API_KEY", "ADMIN_SECRET", "EDGE_SECRET", "EDGE_SECRET_PREVIOUS", "GATEWAY_KEYS", "OTLP_HEADERS"];
 
 /// What the audit holds of a configuration: a digest of everything in it that is not secret, and which secrets are set.
 pub fn fingerprint(settings: &str) -> Value {
@@ -246,45 +244,6 @@ pub fn fingerprint(settings: &str) -> Value {
     let set: Vec<&str> = SECRETS.into_iter().filter(|name| values.remove(*name).is_some()).collect();
     let digest = hex(&Sha256::digest(Value::from(values).to_string()));
     serde_json::json!({ "sha256": digest, "secrets": set })
-}
-
-/// A collector of traces.
-#[derive(Debug)]
-pub struct Collector {
-    /// The whole address.
-    pub url: String,
-    /// Headers of every export, a key of the collector's among them.
-    pub headers: Lines,
-    /// Which share of requests is told whose caller has no trace of its own.
-    pub sample: f64,
-}
-
-impl Collector {
-    fn read(vars: &mut Vars) -> Result<Option<Self>, Error> {
-        let sample = vars.take::<f64>("OTLP_SAMPLE")?.unwrap_or(1.0);
-        if !(0.0..=1.0).contains(&sample) {
-            return Err(wrong("OTLP_SAMPLE", "it must be from 0 to 1"));
-        }
-        let mut headers = Lines::default();
-        headers.add("content-type", "application/json");
-        let named = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
-        for pair in vars.take::<String>("OTLP_HEADERS")?.unwrap_or_default().split(',').filter(|pair| !pair.trim().is_empty()) {
-            let form = || wrong("OTLP_HEADERS", "it must read `name=value`, with commas between several");
-            let (name, value) = pair.split_once('=').ok_or_else(form)?;
-            let (name, value) = (name.trim(), value.trim());
-            if name.is_empty() || !name.bytes().all(named) || value.chars().any(char::is_control) {
-                return Err(form());
-            }
-            headers.add(&name.to_ascii_lowercase(), value);
-        }
-        let Some(url) = vars.take::<String>("OTLP_ENDPOINT")? else { return Ok(None) };
-        if !(url.starts_with("https://") || url.starts_with("http://")) {
-            return Err(wrong("OTLP_ENDPOINT", "it must begin with https:// or http://"));
-        }
-        let url = url.trim_end_matches('/');
-        let url = if url.ends_with("/v1/traces") { url.to_owned() } else { [url, "/v1/traces"].concat() };
-        Ok(Some(Self { url, headers, sample }))
-    }
 }
 
 struct Vars(Map<String, Value>);

@@ -54,7 +54,8 @@ use error::Error;
 use ledger::message::{Event, Note};
 use ledger::outbox::Outbox;
 use protocol::json::typed;
-use telemetry::meter::{ANALYTICS, Meter, TELEMETRY};
+use telemetry::meter::{Meter, TELEMETRY};
+use telemetry::tracer::{ANALYTICS, Tracer};
 
 /// What all requests of an isolate share.
 #[derive(Clone)]
@@ -75,6 +76,8 @@ pub struct Surroundings {
     pub health: Health,
     /// What was counted of requests.
     pub telemetry: Meter,
+    /// Lines and spans of requests.
+    pub tracer: Tracer,
     /// Names reservations: no other isolate has the first half, and the second counts.
     lease: RefCell<(String, u64)>,
 }
@@ -123,6 +126,7 @@ impl Gateway {
             outbox: Outbox::default(),
             health: Health::default(),
             telemetry: Meter::default(),
+            tracer: Tracer::default(),
             lease,
         }));
         // The ledger tells whether it is another than the last that it has heard of.

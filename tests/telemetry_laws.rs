@@ -206,7 +206,7 @@ fn labels_without_end_are_counted_under_others_and_no_request_is_lost() {
 #[test]
 fn a_request_is_counted_with_its_posts_of_which_each_bears_a_part_of_the_cost() {
     let mut seen = Observation { tenant: "acme".to_owned(), latest_ms: NOON, ..Observation::default() };
-    seen.attempt(NOON + 250, 200, 200, false);
+    seen.attempt(NOON + 250, 200, false);
     seen.answered(Some("gpt-oss-120b"), Source::Cloud);
     seen.used(Usage { prompt_tokens: 10, completion_tokens: 20 }, Some(MicroDollars(101)));
     seen.pieces = vec![Piece { platform: "x".to_owned(), valid: true, score: Some(60.0), ..Piece::default() }, Piece::default()];

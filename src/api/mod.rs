@@ -31,14 +31,13 @@ use crate::Gateway;
 use crate::admission::{cors, origins};
 use crate::boundary::{Answered, Call, ReadHeader};
 use crate::error::Error;
-use crate::protocol::headers::{Lines, well_formed_id, well_formed_traceparent};
-use crate::telemetry::line;
-use crate::telemetry::spans::Request;
+use crate::protocol::headers::{Lines, well_formed_id};
 use crate::understanding::Subject;
 use route::{Resource, Route};
 
 /// Answers a request, whatever it is.
 pub async fn answer(gateway: &Gateway, call: &Call) -> Answered {
+    gateway.begin_trace(call);
     let counted = Counted { gateway, call };
     let answered = match dispatch(gateway, call).await {
         Ok(answered) => answered,
@@ -51,8 +50,9 @@ pub async fn answer(gateway: &Gateway, call: &Call) -> Answered {
     gateway.outbox.deliver(call).await;
     gateway.exchange_health(call).await;
     if let (true, Ok(config)) = (gateway.binds.telemetry, gateway.config()) {
-        gateway.telemetry.deliver(call, config).await;
+        gateway.telemetry.deliver(call, config.telemetry_ms).await;
     }
+    gateway.export_traces(call).await;
     answered
 }
 
@@ -65,28 +65,17 @@ struct Counted<'a> {
 impl Drop for Counted<'_> {
     fn drop(&mut self) {
         let Self { gateway, call } = self;
+        call.observe(|seen| {
+            if seen.answered_status == 0 {
+                seen.failed("client_closed_request", 499);
+            }
+        });
         let endpoint = Route::of(call.head.target().0).resource.map_or(Some("unknown"), |resource| resource.counted_as());
-        let Some(endpoint) = endpoint.filter(|_| call.head.method() != "OPTIONS") else { return };
-        let mut observed = call.observed();
-        if observed.status == 0 {
-            observed.failed("client_closed_request", 499);
+        if let (true, Some(endpoint), true) = (gateway.binds.telemetry, endpoint, call.head.method() != "OPTIONS") {
+            gateway.telemetry.note(call.head.now_ms, endpoint, &call.observed());
         }
-        let arrived_ms = call.head.now_ms;
-        if gateway.binds.telemetry {
-            gateway.telemetry.note(arrived_ms, endpoint, &observed);
-        }
-        if gateway.binds.analytics {
-            let (index, blobs, doubles) = line::point(arrived_ms, endpoint, &observed);
-            call.point(&index, &blobs, &doubles);
-        }
-        let parent = call.head.header(ReadHeader::Traceparent).filter(|parent| well_formed_traceparent(parent));
-        let Ok(config) = gateway.config() else { return };
-        if let Some(collector) = config.collector.as_ref().filter(|_| gateway.binds.telemetry) {
-            let request = Request { method: call.head.method(), endpoint, arrived_ms, traceparent: parent };
-            gateway.telemetry.trace(call, request, &observed, collector.sample);
-        }
-        if config.log_sample.is_some_and(|share| observed.error.is_some() || gateway.telemetry.is_logged(share)) {
-            call.log_request(&line::line(arrived_ms, endpoint, &observed, parent));
+        if let Some(endpoint) = endpoint {
+            gateway.tell_request(call, endpoint);
         }
     }
 }
@@ -184,13 +173,18 @@ fn add_common(gateway: &Gateway, call: &Call, upstream_id: Option<&str>, lines: 
     let given = call.head.header(ReadHeader::RequestId).filter(|id| well_formed_id(id));
     match (given, upstream_id) {
         (Some(id), Some(upstream)) => {
-            lines.add("x-request-id", id);
+            say_id(call, id, lines);
             lines.add("x-upstream-request-id", upstream);
         }
-        (Some(id), None) | (None, Some(id)) => lines.add("x-request-id", id),
-        (None, None) => lines.add("x-request-id", &call.unique_id()),
+        (Some(id), None) | (None, Some(id)) => say_id(call, id, lines),
+        (None, None) => say_id(call, &call.unique_id(), lines),
     }
     cors::add(gateway.config().ok(), &call.head, call.page_may_read(), lines);
+}
+
+fn say_id(call: &Call, id: &str, lines: &mut Lines) {
+    lines.add("x-request-id", id);
+    call.observe(|seen| id.clone_into(&mut seen.request_id));
 }
 
 /// An error of the gateway's own.

@@ -16,6 +16,18 @@ pub enum Failure {
     Gone,
 }
 
+impl Failure {
+    /// Its name in spans.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Lost => "connection_lost",
+            Self::FirstByteLate => "first_byte_late",
+            Self::TotalLate => "deadline_exceeded",
+            Self::Gone => "caller_gone",
+        }
+    }
+}
+
 pub(super) fn failure(number: &str) -> Option<Failure> {
     match number {
         "0" => None,

@@ -678,31 +678,32 @@ export class Call {
     console.error(line);
   }
 
-  /** Gives a collector of telemetry a body of JSON: "taken" or "failed". */
-  async export(slot, url, headers, body) {
-    let said = "failed";
-    try {
-      const init = { method: "POST", headers: record(headers), body, signal: AbortSignal.timeout(5000), redirect: "manual" };
-      const response = await fetch(url, init);
-      await response.body?.cancel();
-      if (response.ok) said = "taken";
-    } catch {
-      // Said: "failed".
-    }
-    this.resume(slot, said, NOTHING);
-  }
-
-  tell(line) {
+  print(line) {
     console.log(line);
   }
 
-  /** A data point for Workers Analytics Engine, which takes it without an answer. */
+  /** Writes a data point, `blobs` a line each; the runtime sends it by itself. */
   point(index, blobs, doubles) {
     try {
       this.env.ANALYTICS.writeDataPoint({ indexes: [index], blobs: blobs.split("\n"), doubles: Array.from(doubles) });
     } catch (error) {
       console.error(`{"level":"error","failed":"analytics","doing":"write","error":${JSON.stringify(error?.name ?? "Error")}}`);
     }
+  }
+
+  /** Sends a message to a collector of telemetry: the status of its answer, and the body; "" when there is none. */
+  async export(slot, url, headers, body, withinMs) {
+    this.known = true;
+    let said = "";
+    let bytes = NOTHING;
+    try {
+      const response = await fetch(url, { method: "POST", headers: record(headers), body, redirect: "manual", signal: AbortSignal.timeout(withinMs) });
+      bytes = new Uint8Array(await response.arrayBuffer());
+      said = String(response.status);
+    } catch {
+      // Said: "".
+    }
+    this.resume(slot, said, bytes);
   }
 }
 

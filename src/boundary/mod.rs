@@ -27,6 +27,8 @@ use crate::protocol::headers::{Lines, PASSING_DOWN, READ_DOWN};
 use crate::protocol::json::typed;
 use crate::telemetry::message::Message as Told;
 use crate::telemetry::observation::Observation;
+use crate::telemetry::point::Point;
+use crate::telemetry::trace::Ended;
 
 #[wasm_bindgen]
 extern "C" {
@@ -127,11 +129,11 @@ extern "C" {
     #[wasm_bindgen(method)]
     fn log(this: &JsCall, line: &str);
     #[wasm_bindgen(method)]
-    fn export(this: &JsCall, slot: u32, url: &str, headers: &str, body: Vec<u8>);
-    #[wasm_bindgen(method)]
-    fn tell(this: &JsCall, line: &str);
+    fn print(this: &JsCall, line: &str);
     #[wasm_bindgen(method)]
     fn point(this: &JsCall, index: &str, blobs: &str, doubles: &[f64]);
+    #[wasm_bindgen(method)]
+    fn export(this: &JsCall, slot: u32, url: &str, headers: &str, body: &str, within_ms: u32);
 }
 
 /// Bytes of a signature by Ed25519 (RFC 8032), and of a public key.
@@ -142,6 +144,8 @@ const PUBLIC_KEY: usize = 32;
 const RESERVED_WITHIN_MS: u32 = 5_000;
 /// How long everything else that a ledger is asked may take, in ms: the longest that is given to work after an answer.
 const TOLD_WITHIN_MS: u32 = 30_000;
+/// How long a collector of telemetry may take, in ms (OpenTelemetry's own default).
+const EXPORTED_WITHIN_MS: u32 = 10_000;
 
 /// What comes next of a stream.
 #[derive(Debug)]
@@ -204,6 +208,11 @@ impl Call {
     /// What was noted of the request.
     pub fn observed(&self) -> Observation {
         self.observed.borrow().clone()
+    }
+
+    /// Whether the request has a trace that is kept.
+    pub fn is_traced(&self) -> bool {
+        self.observed.borrow().trace.is_some()
     }
 
     /// The last time that is known, in ms since 1970, without a look at the clock.
@@ -269,31 +278,33 @@ impl Call {
     }
 
     fn attempted(&self, arrival: Arrival) -> Arrival {
-        self.observe(|seen| seen.attempt(arrival.now_ms, arrival.elapsed_ms, arrival.status, arrival.is_stream));
+        self.observe(|seen| {
+            seen.attempt(arrival.now_ms, arrival.elapsed_ms, arrival.is_stream);
+            if let Some(trace) = &mut seen.trace {
+                let failure = arrival.failure.map(Failure::name);
+                trace.attempt_ended(Ended { now_ms: arrival.now_ms, status: arrival.status, failure, is_stream: arrival.is_stream });
+            }
+        });
         arrival
-    }
-
-    fn answering(&self, status: u16) {
-        self.observe(|seen| seen.status = status);
     }
 
     /// Answers with a body of the gateway's own; `None` for none.
     pub fn respond(&self, status: u16, headers: &Lines, body: Option<Vec<u8>>) -> Answered {
-        self.answering(status);
+        self.observe(|seen| seen.answered_status = status);
         self.js.respond(status, headers.text(), body);
         Answered(())
     }
 
     /// Answers with the passing headers of the last attempt, and its body byte for byte or another in its place.
     pub fn pass(&self, status: u16, headers: &Lines, body: Option<Vec<u8>>) -> Answered {
-        self.answering(status);
+        self.observe(|seen| seen.answered_status = status);
         self.js.pass(status, headers.text(), body, 0);
         Answered(())
     }
 
     /// Answers with a failure that so many attempts came after, and with the passing headers that belong to it.
     pub fn pass_earlier(&self, status: u16, headers: &Lines, body: Vec<u8>, back: u8) -> Answered {
-        self.answering(status);
+        self.observe(|seen| seen.answered_status = status);
         self.js.pass(status, headers.text(), Some(body), back);
         Answered(())
     }
@@ -301,23 +312,23 @@ impl Call {
     /// Answers with the stream of the last attempt, pumped by the runtime, and waits for the end of the pump: the arrival holds the
     /// stream's bytes and how it failed, if it did. The caller's stream stays open until [`Self::end`].
     pub async fn relay(&self, status: u16, headers: &Lines) -> (Answered, Arrival) {
-        self.answering(status);
+        self.observe(|seen| seen.answered_status = status);
         self.js.relay(self.inbox.slot(), status, headers.text());
         let arrival = Arrival::read(self.inbox.next().await);
-        self.observe(|seen| seen.latest_ms = arrival.now_ms);
+        self.observe(|seen| seen.stream_ended(arrival.now_ms));
         (Answered(()), arrival)
     }
 
     /// Answers with a stream whose bytes [`Self::chunk`] gives. It stays open until [`Self::end`].
     pub fn begin(&self, status: u16, headers: &Lines) -> Answered {
-        self.answering(status);
+        self.observe(|seen| seen.answered_status = status);
         self.js.begin(status, headers.text());
         Answered(())
     }
 
     /// Answers with a stream of the gateway's own, whose bytes [`Self::write`] gives. It stays open until [`Self::end`].
     pub fn open_stream(&self, status: u16, headers: &Lines) -> Answered {
-        self.answering(status);
+        self.observe(|seen| seen.answered_status = status);
         self.js.open(status, headers.text());
         Answered(())
     }
@@ -338,7 +349,7 @@ impl Call {
             return Chunk::More(bytes);
         }
         if let Some(now_ms) = lines.next().and_then(|now| now.parse().ok()) {
-            self.observe(|seen| seen.latest_ms = now_ms);
+            self.observe(|seen| seen.stream_ended(now_ms));
         }
         Chunk::End(failure(ending))
     }
@@ -602,20 +613,27 @@ impl Call {
         Ok((signature.to_vec(), public.to_vec()))
     }
 
-    /// Gives a collector of telemetry a body of JSON, and tells whether it has taken it. May follow an answer.
-    pub async fn export(&self, url: &str, headers: &Lines, body: Vec<u8>) -> bool {
-        self.js.export(self.inbox.slot(), url, headers.text(), body);
-        self.inbox.next().await.text == "taken"
+    /// As [`Self::log_failure`], with how many of something failed.
+    pub fn log_failure_of(&self, what: &'static str, doing: &'static str, count: u64) {
+        self.js.log(&format!("{{\"level\":\"error\",\"failed\":\"{what}\",\"doing\":\"{doing}\",\"count\":{count}}}"));
     }
 
-    /// One line for the operator about the request; see [`crate::telemetry::line`].
-    pub fn log_request(&self, line: &str) {
-        self.js.tell(line);
+    /// One line for the operator's log.
+    pub fn print(&self, line: &str) {
+        self.js.print(line);
     }
 
-    /// A data point for Workers Analytics Engine: its index, its blobs as lines, its doubles.
-    pub fn point(&self, index: &str, blobs: &str, doubles: &[f64]) {
-        self.js.point(index, blobs, doubles);
+    /// Writes a data point of Workers Analytics Engine, which is bound.
+    pub fn point(&self, point: &Point) {
+        self.js.point(&point.index, &point.blobs, &point.doubles);
+    }
+
+    /// Sends a message in JSON to a collector of telemetry: the status of its answer and what that says; none when there is no answer. May
+    /// follow an answer.
+    pub async fn export(&self, url: &str, headers: &Lines, body: &str) -> Option<(u16, Vec<u8>)> {
+        self.js.export(self.inbox.slot(), url, headers.text(), body, EXPORTED_WITHIN_MS);
+        let Brought { text, bytes } = self.inbox.next().await;
+        text.parse().ok().map(|status| (status, bytes))
     }
 
     /// One line for the operator about something that failed behind an answer. Takes fixed words only: no text of a request.

@@ -12,6 +12,7 @@ use crate::boundary::{Arrival, Attempt, Call, Head, ReadHeader};
 use crate::config::Config;
 use crate::error::Error;
 use crate::protocol::headers::{Lines, USER_AGENT, well_formed_traceparent};
+use crate::telemetry::register::OTHER;
 
 /// What is asked.
 pub struct Question<'q, 'm> {
@@ -61,7 +62,7 @@ pub struct Reply<'m> {
 /// first byte.
 pub async fn ask<'m>(gateway: &Gateway, config: &Config, call: &Call, question: Question<'_, 'm>) -> Result<Reply<'m>, Error> {
     let url = [config.base_url.as_str(), question.target].concat();
-    let headers = outgoing(config, &call.head)?;
+    let headers = outgoing(config, &call.head, call.is_traced())?;
     let asked = Asked { gateway, config, call, question: &question };
     let mut now_ms = call.head.now_ms;
     let (mut place, passed_over) = asked.first(now_ms)?;
@@ -72,11 +73,11 @@ pub async fn ask<'m>(gateway: &Gateway, config: &Config, call: &Call, question: 
     let mut first_failure: Option<(Arrival, Option<Resolved<'m>>)> = None;
     loop {
         asked.begin(model, now_ms);
-        call.observe(|seen| Asked::watched(model).map_or("", |model| model.id).clone_into(&mut seen.asked));
+        let traced = asked.traced(model, now_ms, &headers);
         let attempt = Attempt {
             method: question.method,
             url: &url,
-            headers: &headers,
+            headers: traced.as_ref().unwrap_or(&headers),
             body: body.take(),
             streaming: question.streaming,
             first_byte_ms: question.deadline.first_byte_ms,
@@ -186,6 +187,18 @@ impl<'m> Asked<'_, '_, 'm> {
         }
     }
 
+    /// The headers of an attempt that has a span, which the upstream's own would be below.
+    fn traced(&self, model: Option<Resolved<'m>>, now_ms: u64, headers: &Lines) -> Option<Lines> {
+        let name = model.map_or("", |model| if model.row.is_some() { model.id } else { OTHER });
+        let mut parent = None;
+        self.call.observe(|seen| parent = seen.attempt_begins(self.question.target, name, now_ms));
+        parent.map(|parent| {
+            let mut headers = headers.clone();
+            headers.add("traceparent", &parent);
+            headers
+        })
+    }
+
     fn record(&self, model: Option<Resolved<'m>>, arrival: &Arrival, seen: Seen, jitter: f64) {
         let Some(model) = Self::watched(model) else { return };
         let impatient = || self.call.head.header(ReadHeader::QueueThreshold).is_some();
@@ -225,8 +238,9 @@ pub fn check_key(config: &Config) -> Result<(), Error> {
     Err(Error::new(500, "no_upstream_key", message).about("CEREBRAS_API_KEY").final_word())
 }
 
-/// What of the caller's headers goes upstream: a list of what may pass. The caller's key, cookies and tracking never do.
-fn outgoing(config: &Config, head: &Head) -> Result<Lines, Error> {
+/// What of the caller's headers goes upstream: a list of what may pass. The caller's key, cookies and tracking never do. A call that is traced
+/// is the parent itself of what it asks.
+fn outgoing(config: &Config, head: &Head, traced: bool) -> Result<Lines, Error> {
     check_key(config)?;
     let mut lines = Lines::default();
     let passing = [
@@ -240,7 +254,9 @@ fn outgoing(config: &Config, head: &Head) -> Result<Lines, Error> {
         }
     }
     if let Some(traceparent) = head.header(ReadHeader::Traceparent).filter(|value| well_formed_traceparent(value)) {
-        lines.add("traceparent", traceparent);
+        if !traced {
+            lines.add("traceparent", traceparent);
+        }
         // A state belongs to its parent (W3C Trace Context, section 3.3).
         if let Some(tracestate) = head.header(ReadHeader::Tracestate) {
             lines.add("tracestate", tracestate);

@@ -6,20 +6,15 @@
 use std::cell::{Cell, RefCell};
 
 use serde::de::IgnoredAny;
-use serde_json::Value;
 
 use super::message::Message;
 use super::observation::Observation;
 use super::register::{Labels, Register};
-use super::series::{Count, Series};
-use super::spans::{self, Request};
+use super::series::Series;
 use crate::boundary::Call;
-use crate::config::{Collector, Config};
 
 /// The name of the binding.
 pub const TELEMETRY: &str = "TELEMETRY";
-/// The name of the binding of Workers Analytics Engine.
-pub const ANALYTICS: &str = "ANALYTICS";
 /// How often a message that fails is told by the same request, and how long it waits before the next time, in ms.
 const TRIES: u8 = 3;
 const BETWEEN_TRIES_MS: u64 = 1_000;
@@ -36,13 +31,6 @@ pub struct Meter {
     message: RefCell<Option<(u64, Vec<u8>)>>,
     isolate: RefCell<String>,
     number: Cell<u64>,
-    /// The share of a line that is owed to the log.
-    owed: Cell<f64>,
-    /// The share of a trace that is owed to the collector.
-    owed_traces: Cell<f64>,
-    spans: RefCell<Vec<Value>>,
-    /// How many traces there were.
-    traces: Cell<u64>,
     /// Since when a request waits to tell what there will be, in ms since 1970.
     waiting_since_ms: Cell<Option<u64>>,
     /// Since when a message is being told, in ms since 1970.
@@ -62,56 +50,13 @@ impl Meter {
         }
     }
 
-    /// Whether this request is one of the share that is logged: exactly that share is, without dice.
-    pub fn is_logged(&self, share: f64) -> bool {
-        due(&self.owed, share)
-    }
-
-    /// Keeps the spans of a request for the collector, if it is one to be told.
-    pub fn trace(&self, call: &Call, request: Request<'_>, observed: &Observation, share: f64) {
-        let sampled = spans::is_sampled(request.traceparent).unwrap_or_else(|| due(&self.owed_traces, share));
-        if !sampled {
-            return;
-        }
-        self.traces.set(self.traces.get().wrapping_add(1));
-        let spans = spans::spans(request, observed, &format!("{} {}", self.isolate(call), self.traces.get()));
-        let mut waiting = self.spans.borrow_mut();
-        if waiting.len().saturating_add(spans.len()) <= spans::MOST {
-            waiting.extend(spans);
-        } else {
-            let lost = u64::try_from(spans.len()).unwrap_or_default();
-            self.add(request.arrived_ms, &Labels::default(), |series| series.count(Count::SpansLost, lost));
-        }
-    }
-
-    /// Gives the collector what waits. What it does not take is lost, and counted: a trace is not worth a caller's time.
-    async fn export(&self, call: &Call, collector: &Collector) {
-        let spans = self.spans.take();
-        if spans.is_empty() {
-            return;
-        }
-        let taken = call.export(&collector.url, &collector.headers, spans::body(&spans)).await;
-        let count = if taken { Count::SpansSent } else { Count::SpansLost };
-        let many = u64::try_from(spans.len()).unwrap_or_default();
-        self.add(call.latest_ms(), &Labels::default(), |series| series.count(count, many));
-    }
-
-    fn isolate(&self, call: &Call) -> String {
-        let mut isolate = self.isolate.borrow_mut();
-        if isolate.is_empty() {
-            *isolate = call.unique_id();
-        }
-        isolate.clone()
-    }
-
     /// Counts something that is no request.
     pub fn add(&self, at_ms: u64, labels: &Labels, add: impl FnOnce(&mut Series)) {
         self.register.borrow_mut().add(at_ms, labels, add);
     }
 
-    /// Tells the archive and the collector what there is, a moment from now, unless another request does.
-    pub async fn deliver(&self, call: &Call, config: &Config) {
-        let rest_ms = config.telemetry_ms;
+    /// Tells the archive what there is, `rest_ms` from now, unless another request does.
+    pub async fn deliver(&self, call: &Call, rest_ms: u64) {
         let now_ms = call.latest_ms();
         let waits = self.waiting_since_ms.get().is_some_and(|since| now_ms.saturating_sub(since) < TELLING_MS);
         if waits || self.register.borrow().is_empty() && self.message.borrow().is_none() {
@@ -121,9 +66,6 @@ impl Meter {
         call.linger(rest_ms).await;
         // Who comes from here on is not among what is told, and waits for a message of its own.
         self.waiting_since_ms.set(None);
-        if let Some(collector) = &config.collector {
-            self.export(call, collector).await;
-        }
         self.tell(call, now_ms.saturating_add(rest_ms)).await;
     }
 
@@ -138,7 +80,7 @@ impl Meter {
         while tries > 0 {
             if self.message.borrow().is_none() {
                 // What has come since one was made is for the request that waits for it.
-                if sealed || !self.seal_message(now_ms) {
+                if sealed || !self.seal_message(call, now_ms) {
                     break;
                 }
                 sealed = true;
@@ -157,20 +99,23 @@ impl Meter {
     }
 
     /// Makes a message of what was counted; false when there is nothing.
-    fn seal_message(&self, now_ms: u64) -> bool {
+    fn seal_message(&self, call: &Call, now_ms: u64) -> bool {
         let mut register = self.register.borrow_mut();
         if register.is_empty() {
             return false;
         }
         let number = self.number.get().saturating_add(1);
         self.number.set(number);
+        if self.isolate.borrow().is_empty() {
+            self.isolate.replace(call.unique_id());
+        }
         self.message.replace(Some((number, register.take(now_ms))));
         true
     }
 
     async fn send(&self, call: &Call) -> bool {
         let Some((number, bytes)) = self.message.borrow().clone() else { return true };
-        let message = Message::Add { isolate: self.isolate(call), number };
+        let message = Message::Add { isolate: self.isolate.borrow().clone(), number };
         let told = call.telemetry::<IgnoredAny>(&message, bytes).await.is_ok();
         let mut waiting = self.message.borrow_mut();
         if told && waiting.as_ref().is_some_and(|(still, _)| *still == number) {
@@ -178,11 +123,4 @@ impl Meter {
         }
         told
     }
-}
-
-/// Whether it is one of a share: exactly that share is, without dice.
-fn due(owed: &Cell<f64>, share: f64) -> bool {
-    let sum = owed.get() + share;
-    owed.set(if sum >= 1.0 { sum - 1.0 } else { sum });
-    sum >= 1.0
 }

@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 
 use super::register::{Labels, OTHER};
+use super::request_log::Figures;
 use super::series::{Count, Measure, Series};
+use super::trace::{Request, Trace};
 use crate::cloud::models::MicroDollars;
 use crate::protocol::usage::Usage;
 
@@ -44,19 +46,6 @@ pub struct Piece {
     pub score: Option<f64>,
     /// By how many points its wording gained, if it was made plain.
     pub humanizing_gain: Option<f64>,
-}
-
-/// An attempt upstream.
-#[derive(Clone, Debug, Default)]
-pub struct Attempted {
-    /// The model that was asked, if it is one of the table.
-    pub model: String,
-    /// When it ended, in ms since 1970.
-    pub ended_ms: u64,
-    /// How long it took, in ms.
-    pub elapsed_ms: u32,
-    /// HTTP status; 0 when none came.
-    pub status: u16,
 }
 
 /// One request as far as it was seen.
@@ -100,17 +89,66 @@ pub struct Observation {
     pub humanizing_gain: Option<f64>,
     /// Whether routing chose the model.
     pub routed: bool,
-    /// The model of the table that is asked now; empty for another.
-    pub asked: String,
-    /// The attempts upstream.
-    pub attempts: Vec<Attempted>,
+    /// Attempts upstream, those that failed among them.
+    pub attempts: u64,
+    /// The status that the caller got; 0 before there is one.
+    pub answered_status: u16,
+    /// The id that the answer bears; empty before there is one.
+    pub request_id: String,
+    /// Its trace, if it has one that is kept.
+    pub trace: Option<Box<Trace>>,
 }
 
 impl Observation {
-    /// Sees an attempt upstream; the status is 0 when none came.
-    pub fn attempt(&mut self, now_ms: u64, elapsed_ms: u32, status: u16, is_stream: bool) {
-        self.attempts.push(Attempted { model: self.asked.clone(), ended_ms: now_ms, elapsed_ms, status });
+    /// Begins an attempt upstream, as [`Trace::attempt`] does, if there is a trace.
+    pub fn attempt_begins(&mut self, target: &str, model: &str, now_ms: u64) -> Option<String> {
+        self.trace.as_mut().map(|trace| trace.attempt(target, model, now_ms))
+    }
+
+    /// Sees the end of a stream from upstream.
+    pub fn stream_ended(&mut self, now_ms: u64) {
         self.latest_ms = now_ms;
+        if let Some(trace) = &mut self.trace {
+            trace.stream_ended(now_ms);
+        }
+    }
+
+    /// What the lines and spans of operators say of the request, which came at a time in ms since 1970.
+    pub fn told<'a>(&'a self, method: &'a str, (endpoint, route): (&'a str, &'a str), arrived_ms: u64) -> (Request<'a>, Figures) {
+        let source = self.source.or(self.error.is_none().then_some(Source::Edge));
+        let request = Request {
+            method,
+            route,
+            endpoint,
+            tenant: &self.tenant,
+            model: &self.model,
+            source: source.map(Source::name).unwrap_or_default(),
+            variant: &self.variant,
+            request_id: &self.request_id,
+            error: self.error.as_deref().unwrap_or_default(),
+            status: self.answered_status,
+            began_ms: arrived_ms,
+            ended_ms: self.latest_ms.max(arrived_ms),
+        };
+        let figures = Figures {
+            latency_ms: self.latency_ms(arrived_ms),
+            first_byte_ms: self.first_byte_at_ms.map(|at_ms| at_ms.saturating_sub(arrived_ms)),
+            upstream_ms: self.upstream_ms,
+            attempts: self.attempts,
+            stood_in: self.stood_in,
+            calls: self.calls,
+            prompt_tokens: self.usage.prompt_tokens,
+            completion_tokens: self.usage.completion_tokens,
+            cost_micro_dollars: (self.unpriced == 0).then_some(self.cost.0),
+            saved_by_cache: self.saved_by_cache.0,
+        };
+        (request, figures)
+    }
+
+    /// Sees an attempt upstream.
+    pub fn attempt(&mut self, now_ms: u64, elapsed_ms: u32, is_stream: bool) {
+        self.latest_ms = now_ms;
+        self.attempts = self.attempts.saturating_add(1);
         self.upstream_ms = Some(self.upstream_ms.unwrap_or_default().saturating_add(u64::from(elapsed_ms)));
         if is_stream {
             self.first_byte_at_ms = Some(now_ms);
@@ -129,6 +167,9 @@ impl Observation {
     /// Sees what a call of a model has used and cost.
     pub fn used(&mut self, usage: Usage, cost: Option<MicroDollars>) {
         self.calls = self.calls.saturating_add(1);
+        if let Some(trace) = &mut self.trace {
+            trace.used(usage);
+        }
         self.usage.prompt_tokens = self.usage.prompt_tokens.saturating_add(usage.prompt_tokens);
         self.usage.completion_tokens = self.usage.completion_tokens.saturating_add(usage.completion_tokens);
         match cost {
@@ -141,8 +182,6 @@ impl Observation {
     pub fn failed(&mut self, code: impl Into<Cow<'static, str>>, status: u16) {
         if self.error.is_none() {
             self.error = Some(code.into());
-        }
-        if self.status == 0 {
             self.status = status;
         }
     }

@@ -51,14 +51,10 @@ pub enum Count {
     FromCache,
     FromEdge,
     FromCloud,
-    /// Spans that a collector has taken.
-    SpansSent,
-    /// Spans that none has taken.
-    SpansLost,
 }
 
 /// How many there are.
-pub const COUNTS: usize = 33;
+pub const COUNTS: usize = 31;
 
 /// What is sketched, in ms but for the score and tokens. The order is that of the stored form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

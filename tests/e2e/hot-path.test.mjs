@@ -13,7 +13,7 @@ const counting = `
   WebAssembly.Instance = function (module, imports) {
     for (const functions of Object.values(imports)) {
       for (const [name, call] of Object.entries(functions)) {
-        const method = /^__wbg_(settings|prepare|binds|head|read|send|respond|pass|relay|begin|chunk|abandon|end|look|keep|pause|linger|now|random|uniqueId|log|ledger|telemetry|limit|seal|header|secretBytes|sign)_/.exec(name);
+        const method = /^__wbg_(settings|prepare|binds|head|read|send|respond|pass|relay|begin|chunk|abandon|end|look|keep|pause|linger|now|random|uniqueId|log|print|point|export|ledger|telemetry|limit|seal|header|secretBytes|sign)_/.exec(name);
         if (method) functions[name] = wrapped(method[1], call);
       }
     }

@@ -1,0 +1,269 @@
+// Lines of the log and traces, with the built Worker and a collector: one that reads what it gets with OpenTelemetry's own Protobuf definitions
+// where Python has them (`pip install opentelemetry-proto`; OTLP_PYTHON names the Python), and by the rules of OTLP/JSON everywhere.
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import http from "node:http";
+import { after, before, describe, test } from "node:test";
+import { KEY, chat, eventually, post, startEdge, startStandIn } from "./edge.mjs";
+
+const PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+const SECRET = "Zanzibar";
+
+let standIn;
+let collector;
+
+/** A collector, which fails as it is told: its messages, and all spans of those that it took. */
+async function startCollector() {
+  const messages = [];
+  const answers = [];
+  const server = http.createServer((request, response) => {
+    const pieces = [];
+    request.on("data", (piece) => pieces.push(piece));
+    request.on("end", () => {
+      const { status, body } = answers.shift() ?? { status: 200, body: "{}" };
+      messages.push({ path: request.url, headers: request.headers, text: Buffer.concat(pieces).toString(), status });
+      response.writeHead(status, { "content-type": "application/json" }).end(body);
+    });
+  });
+  await new Promise((ready) => server.listen(0, "127.0.0.1", ready));
+  const spans = () => messages.filter(({ status }) => status === 200).flatMap(({ text }) => JSON.parse(text).resourceSpans.flatMap(({ scopeSpans }) => scopeSpans.flatMap(({ spans }) => spans)));
+  return { url: `http://127.0.0.1:${server.address().port}`, messages, spans, fails: (...next) => answers.push(...next), stop: () => server.close() };
+}
+
+before(async () => {
+  standIn = await startStandIn();
+  collector = await startCollector();
+});
+
+after(() => {
+  collector?.stop();
+  standIn?.stop();
+});
+
+const edges = (vars) => startEdge({ vars: { CEREBRAS_BASE_URL: standIn.url, TELEMETRY_MS: 50, ...vars } });
+const traced = (vars) => edges({ OTLP_ENDPOINT: collector.url, OTLP_HEADERS: "x-collector-key=let%20me%20in", ...vars });
+const attribute = (span, key) => Object.values(span.attributes.find((attribute) => attribute.key === key)?.value ?? {})[0];
+const lines = (edge) => edge.logs.filter((line) => line.includes('"log":"request"')).map((line) => JSON.parse(line.slice(line.indexOf("{"))));
+
+describe("a trace", () => {
+  let edge;
+  before(async () => (edge = await traced()));
+  after(() => edge?.stop());
+
+  /** The spans of a trace, once there are so many. */
+  const spansOf = (trace, count) => eventually(() => {
+    const found = collector.spans().filter(({ traceId }) => traceId === trace);
+    return found.length >= count && found;
+  }, `${count} spans of ${trace}`);
+
+  test("goes on below its caller's span, and above what Cerebras does", async () => {
+    await (await post(edge, chat("Hello"), { traceparent: PARENT, tracestate: "a=b", "x-request-id": "r-1" })).text();
+    const { traceparent, tracestate } = (await standIn.last()).headers;
+    const [own, attempt] = await spansOf("0af7651916cd43dd8448eb211c80319c", 2);
+    assert.equal(own.parentSpanId, "b7ad6b7169203331");
+    assert.equal(own.kind, 2);
+    assert.equal(own.name, "POST /v1/chat/completions");
+    assert.equal(attribute(own, "maya.tenant"), "acme");
+    assert.equal(attribute(own, "maya.request_id"), "r-1");
+    assert.equal(attribute(own, "http.response.status_code"), "200");
+    assert.equal(attempt.parentSpanId, own.spanId);
+    assert.equal(attempt.kind, 3);
+    assert.equal(attempt.name, "chat gpt-oss-120b");
+    assert.ok(Number(attribute(attempt, "gen_ai.usage.output_tokens")) > 0);
+    assert.equal(traceparent, `00-${own.traceId}-${attempt.spanId}-01`);
+    assert.equal(tracestate, "a=b");
+    const times = [own.startTimeUnixNano, attempt.startTimeUnixNano, attempt.endTimeUnixNano, own.endTimeUnixNano].map(BigInt);
+    assert.deepEqual([...times].sort((one, other) => (one < other ? -1 : 1)), times, "an attempt lies within its request");
+  });
+
+  test("has a span for each attempt, with what each came to", async () => {
+    const trace = "1".repeat(32);
+    await (await post(edge, chat("Once more [[once=503]]"), { traceparent: `00-${trace}-${"2".repeat(16)}-01` })).text();
+    const [, first, second] = await spansOf(trace, 3);
+    assert.equal(attribute(first, "error.type"), "503");
+    assert.equal(first.status.code, 2);
+    assert.equal(second.status, undefined);
+    assert.notEqual(first.spanId, second.spanId);
+  });
+
+  test("of a stream ends with its last byte", async () => {
+    const trace = "3".repeat(32);
+    await (await post(edge, chat("Go on [[words=20]] [[chunk=20]]", { stream: true }), { traceparent: `00-${trace}-${"2".repeat(16)}-01` })).text();
+    const [own, attempt] = await spansOf(trace, 2);
+    assert.notEqual(attribute(attempt, "maya.first_byte_ms"), undefined);
+    assert.equal(attempt.endTimeUnixNano, own.endTimeUnixNano);
+  });
+
+  test("is begun where the caller has none, and left alone where the caller keeps none", async () => {
+    await (await post(edge, chat("Hello"), { "x-request-id": "own-trace" })).text();
+    const own = await eventually(() => collector.spans().find((span) => attribute(span, "maya.request_id") === "own-trace"), "a trace of its own");
+    assert.equal(own.parentSpanId, undefined);
+    assert.match(own.traceId, /^[0-9a-f]{32}$/);
+    const unsampled = `00-${"4".repeat(32)}-${"2".repeat(16)}-00`;
+    await (await post(edge, chat("Hello"), { traceparent: unsampled })).text();
+    assert.equal((await standIn.last()).headers.traceparent, unsampled);
+    await (await post(edge, chat("Hello"), { "x-request-id": "behind-it" })).text();
+    await eventually(() => collector.spans().some((span) => attribute(span, "maya.request_id") === "behind-it"), "a trace behind it");
+    assert.ok(!collector.spans().some(({ traceId }) => traceId === "4".repeat(32)));
+  });
+
+  test("of a refused call names the error", async () => {
+    await (await post(edge, chat("Hello"), { authorization: "Bearer wrong", "x-request-id": "refused" })).text();
+    const span = await eventually(() => collector.spans().find((span) => attribute(span, "maya.request_id") === "refused"), "its span");
+    assert.equal(attribute(span, "error.type"), "wrong_api_key");
+    assert.equal(attribute(span, "http.response.status_code"), "401");
+    assert.equal(span.status, undefined, "a fault of the caller's is none of the server's");
+  });
+
+  test("is sent with the operator's headers, and holds no prompt, answer, key or end user", async () => {
+    const answer = await post(edge, chat(`Say ${SECRET}`, { user: "ana@studio.example" }), { "x-request-id": "secret" });
+    const { choices } = await answer.json();
+    await eventually(() => collector.spans().find((span) => attribute(span, "maya.request_id") === "secret"), "its span");
+    for (const { path, headers, text } of collector.messages) {
+      assert.equal(path, "/v1/traces");
+      assert.equal(headers["content-type"], "application/json");
+      assert.equal(headers["x-collector-key"], "let me in");
+      for (const word of [SECRET, choices[0].message.content, KEY, "ana@studio.example", "csk-e2e", "let me in"]) assert.ok(!text.includes(word), word);
+    }
+  });
+
+  test("is sent again when the collector is busy, and given up with a word to the operator when it refuses", async () => {
+    const named = (id) => post(edge, chat("Hello"), { "x-request-id": id }).then((answer) => answer.text());
+    const has = (id) => collector.spans().some((span) => attribute(span, "maya.request_id") === id);
+    // Nothing of the tests before is on its way any more.
+    await named("quiet");
+    await eventually(() => has("quiet"), "all is sent");
+    collector.fails({ status: 503, body: "" });
+    await named("busy");
+    await eventually(() => collector.messages.some(({ status, text }) => status === 503 && text.includes('"busy"')), "refused once");
+    await named("after");
+    await eventually(() => has("busy") && has("after"), "both are sent");
+    collector.fails({ status: 400, body: "" });
+    await named("given-up");
+    await eventually(() => edge.logs.some((line) => line.includes("spans lost") && line.includes('"count":2')), "the operator is told");
+    collector.fails({ status: 200, body: '{"partialSuccess":{"rejectedSpans":"1"}}' });
+    await named("partly");
+    await eventually(() => edge.logs.some((line) => line.includes("spans lost") && line.includes('"count":1')), "of what was rejected, too");
+  });
+
+  test("is read by OpenTelemetry's own definitions", (t) => {
+    const python = process.env.OTLP_PYTHON ?? "python3";
+    const program = `
+import base64, json, sys
+from google.protobuf import json_format
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+spans = 0
+for text in json.load(sys.stdin):
+    message = json.loads(text)
+    # OTLP/JSON writes ids in hexadecimal digits where Protobuf's own JSON has base64; all else is the same.
+    for resource in message["resourceSpans"]:
+        for scope in resource["scopeSpans"]:
+            for span in scope["spans"]:
+                for name in ("traceId", "spanId", "parentSpanId"):
+                    if name in span:
+                        span[name] = base64.b64encode(bytes.fromhex(span[name])).decode()
+    read = json_format.Parse(json.dumps(message), ExportTraceServiceRequest())
+    for span in read.resource_spans[0].scope_spans[0].spans:
+        assert len(span.trace_id) == 16 and len(span.span_id) == 8 and len(span.parent_span_id) in (0, 8)
+        assert 0 < span.start_time_unix_nano <= span.end_time_unix_nano and span.name and span.kind in (2, 3)
+        spans += 1
+print(spans)`;
+    try {
+      execFileSync(python, ["-c", "import opentelemetry.proto.collector.trace.v1.trace_service_pb2"], { stdio: "ignore" });
+    } catch {
+      t.skip("python3 has no opentelemetry-proto: `pip install opentelemetry-proto`, or set OTLP_PYTHON");
+      return;
+    }
+    const taken = collector.messages.filter(({ status }) => status === 200).map(({ text }) => text);
+    const read = execFileSync(python, ["-c", program], { input: JSON.stringify(taken), encoding: "utf8" });
+    assert.equal(Number(read), collector.spans().length);
+  });
+});
+
+describe("Workers Analytics Engine", () => {
+  // The local runtime takes data points and drops them, so what is written is seen here.
+  const binding = `
+{
+  const { Instance } = WebAssembly;
+  const ANALYTICS = { writeDataPoint: (point) => console.log("point " + JSON.stringify(point)) };
+  WebAssembly.Instance = function (module, imports) {
+    const { exports } = new Instance(module, imports);
+    return { exports: { ...exports, fetch(call) { call.env = { ...call.env, ANALYTICS }; return exports.fetch(call); } } };
+  };
+}
+`;
+
+  test("gets a point for each request when it is bound, without any text", async () => {
+    const edge = await startEdge({ vars: { CEREBRAS_BASE_URL: standIn.url }, prelude: binding });
+    try {
+      const { usage } = await (await post(edge, chat(`Say ${SECRET}`), { "x-request-id": "pointed" })).json();
+      await (await post(edge, "{", { "x-request-id": "wrong" })).text();
+      const points = () => edge.logs.filter((line) => line.includes("point {")).map((line) => JSON.parse(line.slice(line.indexOf("{"))));
+      await eventually(() => points().length === 2, "two points");
+      const [pointed, wrong] = points();
+      assert.deepEqual(pointed.indexes, ["acme"]);
+      assert.deepEqual(pointed.blobs, ["chat", "gpt-oss-120b", "cloud", "", "", "POST", "pointed"]);
+      assert.equal(pointed.doubles.length, 9);
+      assert.deepEqual(pointed.doubles.slice(5, 7), [usage.prompt_tokens, usage.completion_tokens]);
+      assert.deepEqual([wrong.doubles[0], wrong.doubles[3]], [400, -1]);
+      assert.ok(!edge.logs.some((line) => line.includes(SECRET)));
+    } finally {
+      await edge.stop();
+    }
+  });
+});
+
+describe("the log", () => {
+  test("has a line for each request when LOG_SAMPLE is 1, without any text", async () => {
+    const edge = await edges({ LOG_SAMPLE: 1 });
+    try {
+      const body = chat(`Say ${SECRET}`, { temperature: 0, user: "ana@studio.example" });
+      const answer = await (await post(edge, body, { "x-request-id": "first" })).json();
+      await (await post(edge, body, { "x-request-id": "again" })).text();
+      await (await post(edge, chat("Go on", { stream: true }), { "x-request-id": "stream", traceparent: PARENT })).text();
+      const said = await eventually(() => lines(edge).length >= 3 && Object.fromEntries(lines(edge).map((line) => [line.request_id, line])), "three lines");
+      const { first, again, stream } = said;
+      assert.deepEqual([first.level, first.method, first.endpoint, first.status, first.tenant, first.model, first.source], ["info", "POST", "chat", 200, "acme", "gpt-oss-120b", "cloud"]);
+      assert.equal(first.prompt_tokens, answer.usage.prompt_tokens);
+      assert.equal(first.completion_tokens, answer.usage.completion_tokens);
+      assert.ok(first.cost_micro_dollars > 0 && first.upstream_ms >= 0 && first.attempts === 1);
+      assert.equal(again.source, "cache");
+      assert.ok(again.saved_by_cache_micro_dollars > 0);
+      assert.equal(again.attempts, undefined);
+      assert.ok(stream.latency_ms >= stream.first_byte_ms);
+      for (const word of [SECRET, answer.choices[0].message.content, KEY, "ana@studio.example"]) assert.ok(!edge.logs.some((line) => line.includes(word)), word);
+    } finally {
+      await edge.stop();
+    }
+  });
+
+  test("has a line for each failure and none for the rest when LOG_SAMPLE is 0", async () => {
+    const edge = await edges({});
+    try {
+      await (await post(edge, chat("Hello"))).text();
+      await (await post(edge, chat("Hello [[status=400]]"), { "x-request-id": "theirs" })).text();
+      await (await post(edge, "{", { "x-request-id": "ours" })).text();
+      await eventually(() => lines(edge).length >= 2, "two lines");
+      const said = lines(edge);
+      assert.equal(said.length, 2);
+      assert.ok(said.every(({ level, error, sample, status }) => level === "warn" && error && sample === 1 && status >= 400), JSON.stringify(said));
+      assert.deepEqual(said.map(({ request_id }) => request_id), ["theirs", "ours"]);
+    } finally {
+      await edge.stop();
+    }
+  });
+
+  test("names a variable that cannot be so, and does not quote it", async () => {
+    for (const [name, value] of [["LOG_SAMPLE", 2], ["OTLP_ENDPOINT", "collector"], ["OTLP_HEADERS", "hush"]]) {
+      const edge = await edges({ OTLP_ENDPOINT: collector.url, [name]: value });
+      try {
+        const answer = await post(edge, chat("Hello"));
+        const body = await answer.text();
+        assert.equal(answer.status, 500, body);
+        assert.ok(body.includes(name) && !body.includes("hush"), body);
+      } finally {
+        await edge.stop();
+      }
+    }
+  });
+});
