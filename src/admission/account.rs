@@ -323,6 +323,7 @@ impl<'a> Account<'a> {
                 .filter(|id| well_formed_id(id))
                 .unwrap_or(&self.reservation)
                 .to_owned(),
+            answer: self.call.told_id().filter(|_| self.kept),
             trace,
             response: None,
         }

@@ -5,9 +5,11 @@ pub mod analytics;
 pub mod audit;
 pub mod batches;
 pub mod brands;
+pub mod campaigns;
 pub mod completions;
 mod documents;
 pub mod embeddings;
+pub mod feedback;
 pub mod files;
 mod guarding;
 pub mod health;
@@ -65,11 +67,6 @@ struct Counted<'a> {
 impl Drop for Counted<'_> {
     fn drop(&mut self) {
         let Self { gateway, call } = self;
-        call.observe(|seen| {
-            if seen.answered_status == 0 {
-                seen.failed("client_closed_request", 499);
-            }
-        });
         let endpoint = Route::of(call.head.target().0).resource.map_or(Some("unknown"), |resource| resource.counted_as());
         if let (true, Some(endpoint), true) = (gateway.binds.telemetry, endpoint, call.head.method() != "OPTIONS") {
             gateway.telemetry.note(call.head.now_ms, endpoint, &call.observed());
@@ -118,6 +115,11 @@ async fn dispatch(gateway: &Gateway, call: &Call) -> Result<Answered, Error> {
         Resource::Posts(task) => posts::answer(gateway, call, task, route.tenant).await,
         Resource::Brands => brands::list(gateway, call, query, route.tenant).await,
         Resource::Brand(segment) => brands::answer(gateway, call, method, &segment, query, route.tenant).await,
+        Resource::Dataset(segment) => brands::dataset(gateway, call, &segment, query, route.tenant).await,
+        Resource::Feedback => feedback::answer(gateway, call, query, route.tenant).await,
+        Resource::Learned => feedback::learned(gateway, call, method, query, route.tenant).await,
+        Resource::Strategy => campaigns::strategy_alone(gateway, call, route.tenant).await,
+        Resource::Campaigns(target) => campaigns::answer(gateway, call, method, &target, query, route.tenant).await,
         Resource::Files(target) => files::answer(gateway, call, method, &target, query, route.tenant).await,
         Resource::Batches(target) => batches::answer(gateway, call, method, &target, query, route.tenant).await,
     }
@@ -182,6 +184,7 @@ fn add_common(gateway: &Gateway, call: &Call, upstream_id: Option<&str>, lines: 
     cors::add(gateway.config().ok(), &call.head, call.page_may_read(), lines);
 }
 
+/// Feedback names an answer by the id that it came with, and so do lines and traces.
 fn say_id(call: &Call, id: &str, lines: &mut Lines) {
     lines.add("x-request-id", id);
     call.observe(|seen| id.clone_into(&mut seen.request_id));

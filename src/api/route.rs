@@ -62,10 +62,20 @@ pub enum Resource {
     Brands,
     /// One of the tenant's brands.
     Brand(String),
+    /// A brand's approved posts, to tune a model with.
+    Dataset(String),
+    /// What people say of answers.
+    Feedback,
+    /// What that has taught.
+    Learned,
     /// Files of batches.
     Files(FileTarget),
     /// Batches.
     Batches(BatchTarget),
+    /// Campaigns.
+    Campaigns(CampaignTarget),
+    /// The strategy of a campaign, without the campaign.
+    Strategy,
 }
 
 /// Which files are meant.
@@ -88,6 +98,21 @@ pub enum BatchTarget {
     One(String),
     /// The end of the one of an id.
     Cancel(String),
+}
+
+/// Which campaigns are meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CampaignTarget {
+    /// All of them.
+    All,
+    /// The one of an id.
+    One(String),
+    /// What has happened in the one of an id.
+    Events(String),
+    /// The one of an id as a calendar.
+    Calendar(String),
+    /// The one of an id as a table.
+    Table(String),
 }
 
 /// Which keys are meant.
@@ -145,6 +170,10 @@ impl Resource {
             Self::Posts(Task::Preview) => "posts/preview",
             Self::Posts(Task::Optimize) => "posts/optimize",
             Self::Posts(Task::Audio) => "posts/audio",
+            Self::Posts(Task::Personalize) => "posts/personalize",
+            Self::Posts(Task::Video) => "posts/video",
+            Self::Campaigns(_) | Self::Strategy => "campaigns",
+            Self::Feedback | Self::Learned => "feedback",
             Self::Intents | Self::Intent(_) | Self::Understanding(Subject::Intents) => "intents",
             Self::Understanding(Subject::Sentiments) => "sentiments",
             Self::Understanding(Subject::Languages) => "languages",
@@ -156,7 +185,7 @@ impl Resource {
             Self::Tokens => "tokens",
             Self::Files(_) => "files",
             Self::Batches(_) => "batches",
-            Self::Brands | Self::Brand(_) => "brands",
+            Self::Brands | Self::Brand(_) | Self::Dataset(_) => "brands",
             Self::Usage | Self::Audit { .. } => "usage",
             Self::User { .. } => "users",
             Self::Keys(_) | Self::Tenants(_) => "admin",
@@ -174,10 +203,16 @@ impl Resource {
             | Self::Understanding(_)
             | Self::Embeddings
             | Self::Posts(_)
+            | Self::Strategy
             | Self::Batches(BatchTarget::Cancel(_)) => "POST, OPTIONS",
-            Self::Files(FileTarget::One(_)) => "GET, HEAD, DELETE, OPTIONS",
-            Self::Files(FileTarget::All) | Self::Batches(BatchTarget::All) | Self::Intents => "GET, HEAD, POST, OPTIONS",
+            Self::Files(FileTarget::One(_)) | Self::Campaigns(CampaignTarget::One(_)) => "GET, HEAD, DELETE, OPTIONS",
+            Self::Files(FileTarget::All)
+            | Self::Batches(BatchTarget::All)
+            | Self::Campaigns(CampaignTarget::All)
+            | Self::Intents
+            | Self::Feedback => "GET, HEAD, POST, OPTIONS",
             Self::Intent(_) | Self::Brand(_) => "GET, HEAD, PUT, DELETE, OPTIONS",
+            Self::Learned => "GET, HEAD, DELETE, OPTIONS",
             Self::Keys(KeyTarget::All) => "GET, HEAD, POST, OPTIONS",
             Self::Keys(KeyTarget::One(_)) => "GET, HEAD, PATCH, DELETE, OPTIONS",
             Self::Tenants(TenantTarget::One(_)) => "GET, HEAD, PATCH, OPTIONS",
@@ -231,12 +266,17 @@ impl<'p> Route<'p> {
             "/posts/score" => Some(Resource::Posts(Task::Score)),
             "/posts/preview" => Some(Resource::Posts(Task::Preview)),
             "/posts/optimize" => Some(Resource::Posts(Task::Optimize)),
+            "/posts/personalize" => Some(Resource::Posts(Task::Personalize)),
+            "/posts/video" => Some(Resource::Posts(Task::Video)),
             "/posts/audio" => Some(Resource::Posts(Task::Audio)),
             "/brands" => Some(Resource::Brands),
+            "/feedback" => Some(Resource::Feedback),
+            "/learned" => Some(Resource::Learned),
             _ => models(rest)
                 .or_else(|| user(rest))
                 .or_else(|| one_of("/intents/", rest).map(Resource::Intent))
                 .or_else(|| one_of("/brands/", rest).map(Resource::Brand))
+                .or_else(|| rest.strip_suffix("/dataset").and_then(|rest| one_of("/brands/", rest)).map(Resource::Dataset))
                 .or_else(|| batching(rest)),
         };
         Self { tenant, resource }
@@ -293,6 +333,12 @@ fn batching(path: &str) -> Option<Resource> {
         ("files", Some(id), Some("content")) => Some(Resource::Files(FileTarget::Content(id))),
         ("batches", None, None) => Some(Resource::Batches(BatchTarget::All)),
         ("batches", Some(id), None) => Some(Resource::Batches(BatchTarget::One(id))),
+        ("campaigns", None, None) => Some(Resource::Campaigns(CampaignTarget::All)),
+        ("campaigns", Some(id), None) if id == "strategy" => Some(Resource::Strategy),
+        ("campaigns", Some(id), None) => Some(Resource::Campaigns(CampaignTarget::One(id))),
+        ("campaigns", Some(id), Some("events")) => Some(Resource::Campaigns(CampaignTarget::Events(id))),
+        ("campaigns", Some(id), Some("calendar.ics")) => Some(Resource::Campaigns(CampaignTarget::Calendar(id))),
+        ("campaigns", Some(id), Some("posts.csv")) => Some(Resource::Campaigns(CampaignTarget::Table(id))),
         ("batches", Some(id), Some("cancel")) => Some(Resource::Batches(BatchTarget::Cancel(id))),
         _ => None,
     }

@@ -3,7 +3,6 @@
 pub mod analytics;
 pub mod archive;
 pub mod draw;
-pub mod feedback;
 pub mod message;
 pub mod meter;
 pub mod object;

@@ -168,6 +168,30 @@ describe("metrics", () => {
   }
 });
 
+test("ten thousand requests at once are ten thousand in the counts, in one isolate and in two", async () => {
+  const both = await startEdge({ vars: { CEREBRAS_BASE_URL: standIn.url, TELEMETRY_MS: 300 }, twin: true });
+  try {
+    const body = chat("Again and again", { temperature: 0 });
+    await (await post(both, body)).text();
+    let left = 9_999;
+    const work = async (url) => {
+      while (left-- > 0) await (await post({ url }, body)).text();
+    };
+    await Promise.all(Array.from({ length: 64 }, (_, place) => work(place % 2 ? both.url : both.twin.url)));
+    // Nothing is asked that would make them tell: they do by themselves.
+    await pause(1500);
+    const of = async (at) => (await analytics("interval=hour", ADMIN_SECRET, at)).totals;
+    const totals = await of(both);
+    assert.equal(totals.requests, 10_000);
+    assert.deepEqual(totals.by_source, { cache: 9_999, edge: 0, cloud: 1 });
+    assert.equal(totals.errors, 0);
+    assert.deepEqual(totals.telemetry, { overflowed: 0, lost: 0 });
+    assert.deepEqual(await of({ url: both.twin.url }), totals);
+  } finally {
+    await both.stop();
+  }
+});
+
 describe("posts", () => {
   test("are counted by platform, with their scores, their validity and what each has cost", async () => {
     const answer = await post(edge, { instruction: "Announce our new brand kit", platforms: ["x", "linkedin"] }, {}, "/v1/posts");
@@ -202,28 +226,18 @@ describe("posts", () => {
     assert.equal(other.assumptions.minutes_by_hand.stated, true);
     assert.equal((await report("minutes_by_hand=few")).param, "minutes_by_hand");
   });
-});
 
-test("ten thousand requests at once are ten thousand in the counts, in one isolate and in two", async () => {
-  const both = await startEdge({ vars: { CEREBRAS_BASE_URL: standIn.url, TELEMETRY_MS: 300 }, twin: true });
-  try {
-    const body = chat("Again and again", { temperature: 0 });
-    await (await post(both, body)).text();
-    let left = 9_999;
-    const work = async (url) => {
-      while (left-- > 0) await (await post({ url }, body)).text();
-    };
-    await Promise.all(Array.from({ length: 64 }, (_, place) => work(place % 2 ? both.url : both.twin.url)));
-    // Nothing is asked that would make them tell: they do by themselves.
-    await pause(1500);
-    const of = async (at) => (await analytics("interval=hour", ADMIN_SECRET, at)).totals;
-    const totals = await of(both);
-    assert.equal(totals.requests, 10_000);
-    assert.deepEqual(totals.by_source, { cache: 9_999, edge: 0, cloud: 1 });
-    assert.equal(totals.errors, 0);
-    assert.deepEqual(totals.telemetry, { overflowed: 0, lost: 0 });
-    assert.deepEqual(await of({ url: both.twin.url }), totals);
-  } finally {
-    await both.stop();
-  }
+  test("bring the ratings and the engagement that feedback tells", async () => {
+    const { posts: [{ id }] } = await (await post(edge, { instruction: "Announce our rye", platforms: ["bluesky"] }, {}, "/v1/posts")).json();
+    const say = async (body) => assert.ok((await post(edge, { id, ...body }, {}, "/v1/feedback")).ok);
+    await say({ rating: 5, published: {}, engagement: { impressions: 100, likes: 4 } });
+    await say({ engagement: { impressions: 150, likes: 6, shares: 1 } });
+    await say({ engagement: { impressions: 150, likes: 6, shares: 1 } });
+    const { data } = await analytics("group_by=platform,endpoint");
+    const { quality, business } = data.find(({ group }) => group.endpoint === "feedback" && group.platform === "bluesky");
+    assert.deepEqual(quality.ratings, { count: 1, mean: 1 });
+    assert.deepEqual(business.engagement, { reports: 2, impressions: 150, likes: 6, comments: 0, shares: 1, clicks: 0 });
+    assert.equal(business.published, 1);
+    assert.ok(business.time_to_publish_ms.p50 >= 0);
+  });
 });
