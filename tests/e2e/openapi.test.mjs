@@ -176,13 +176,23 @@ test("what is shown, listed and removed is as it says", async () => {
   openapi.check("post", "/v1/chat/completions", wrong.status, await wrong.json());
 });
 
+test("analytics are as it says", async () => {
+  for (const address of ["/v1/analytics", "/v1/analytics/roi"]) {
+    const response = await call("GET", address);
+    assert.equal(response.status, 200);
+    openapi.check("get", address, 200, await response.json());
+    openapi.check("get", address, 400, await assertError(await call("GET", `${address}?user=ana`), 400, "unknown_parameter"));
+    openapi.check("get", address, 403, await assertError(await call("GET", `${address}?tenant=other`), 403, "wrong_tenant"));
+  }
+});
+
 /** Every path of the gateway, as README.md lists them. */
 test("every path that README.md lists is described, but for files and metrics", () => {
   const readme = fs.readFileSync(path.resolve(import.meta.dirname, "../../README.md"), "utf8");
   const rows = readme.slice(readme.indexOf("## Paths")).split("\n## ")[1].split("\n").filter((line) => line.startsWith("| `/"));
   const listed = rows.flatMap((row) => [...row.split(" | ")[0].matchAll(/`(\/[^`]*)`/g)].map(([, name]) => name.replaceAll(/\{[^}]*\}/g, "{}")));
   const described = new Set(Object.keys(document.paths).map((name) => name.replaceAll(/\{[^}]*\}/g, "{}")));
-  const beside = /^\/(openapi\.json|browser\/|dashboard\/|playground\/|docs\/|metrics|v1\/analytics)/;
+  const beside = /^\/(openapi\.json|browser\/|dashboard\/|playground\/|docs\/|metrics)/;
   assert.deepEqual(listed.filter((name) => !described.has(name) && !beside.test(name)), []);
 });
 
