@@ -3,7 +3,7 @@ import { spawn } from "node:child_process";
 import fs from "node:fs";
 import path from "node:path";
 import { build } from "./build.mjs";
-import { chromium, ensure, main, otlpPython, root, run, standIn } from "./toolchain.mjs";
+import { chromium, ensure, main, otlpPython, promtool, root, run, standIn } from "./toolchain.mjs";
 
 const counted = { passed: 0, failed: 0 };
 
@@ -34,6 +34,7 @@ await main(async () => {
   standIn(env);
   const browser = chromium();
   const python = otlpPython();
+  promtool();
   await test("native tests", "cargo", ["test", "--quiet", "--workspace", "--no-fail-fast"], env);
   await test("wasm tests", "cargo", ["test", "--target", "wasm32-unknown-unknown", "--test", "wasm"], env);
   const folder = path.join(root, "tests/e2e");

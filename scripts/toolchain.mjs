@@ -204,6 +204,19 @@ export function otlpPython() {
   return found();
 }
 
+/** Prometheus's own check of metrics: promtool, installed from Debian's packages where that can be. Without it that test is skipped, and says so. */
+export function promtool() {
+  if (ask("sh", ["-c", "command -v promtool"]) !== null || ask("apt-get", ["--version"]) === null) return;
+  say("promtool (apt-get)");
+  try {
+    asRoot("apt-get", "update", "-qq");
+    asRoot("apt-get", "install", "-y", "-qq", "--no-install-recommends", "prometheus");
+  } catch (error) {
+    if (!(error instanceof SetupError)) throw error;
+    say(`without promtool: ${error.message}`);
+  }
+}
+
 /** Builds the stand-in for Cerebras and returns its program. */
 export function standIn(env) {
   run("cargo", ["build", "--release", "--quiet", "-p", "cerebras-stand-in"], { env });

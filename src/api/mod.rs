@@ -69,6 +69,11 @@ struct Counted<'a> {
 impl Drop for Counted<'_> {
     fn drop(&mut self) {
         let Self { gateway, call } = self;
+        call.observe(|seen| {
+            if seen.answered_status == 0 {
+                seen.failed("client_closed_request", 499);
+            }
+        });
         let endpoint = Route::of(call.head.target().0).resource.map_or(Some("unknown"), |resource| resource.counted_as());
         if let (true, Some(endpoint), true) = (gateway.binds.telemetry, endpoint, call.head.method() != "OPTIONS") {
             gateway.telemetry.note(call.head.now_ms, endpoint, &call.observed());

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use super::message::Query;
+use super::observation::LEAST_GAIN;
 use super::register::{Labels, NAMES};
 use super::series::{Count, Measure, Series};
 use crate::ledger::calendar::{DAY_MS, day_of, written};
@@ -101,7 +102,7 @@ pub fn fields(series: &Series) -> Map<String, Value> {
             "degraded": counted(Count::Degraded),
             "valid": counted(Count::Valid),
             "score": {"mean": rounded(score.and_then(super::sketch::Sketch::mean)), "p50": rounded(score.and_then(|score| score.quantile(0.5)))},
-            "humanizing_gain": {"mean": share(Count::HumanizingGain, Count::Humanized, 100.0)},
+            "humanizing_gain": {"mean": rounded(share(Count::HumanizingGain, Count::Humanized, 100.0).map(|mean| mean + LEAST_GAIN))},
             "ratings": {"count": counted(Count::Ratings), "mean": share(Count::RatingSum, Count::Ratings, 100.0)},
         },
         "business": {

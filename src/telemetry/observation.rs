@@ -241,7 +241,7 @@ impl Observation {
         if let Some(ms) = self.upstream_ms {
             measure(Measure::Upstream, ms);
         }
-        for gain in self.humanizing_gains.iter().filter_map(|gain| hundredths(*gain)) {
+        for gain in self.humanizing_gains.iter().filter_map(|gain| hundredths(*gain - LEAST_GAIN)) {
             series.count(Count::Humanized, 1);
             series.count(Count::HumanizingGain, gain);
         }
@@ -271,6 +271,9 @@ impl Observation {
         }
     }
 }
+
+/// Wording is scored from 0 to 100, so it gains -100 to 100: summed from the lower end, that a loss counts, too.
+pub const LEAST_GAIN: f64 = -100.0;
 
 /// A number from 0 on in hundredths; none for another.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked")]

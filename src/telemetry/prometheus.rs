@@ -26,6 +26,9 @@ const MS: f64 = 1000.0;
 /// A label of a sample: its name and its value.
 type Label = (&'static str, String);
 
+/// The samples of a series: their labels and what they have.
+type Samples<T> = Vec<(Vec<Label>, T)>;
+
 /// Counters that are told by tenant, endpoint, model and source: their name, help, and what they count.
 const BY_REQUEST: [(&str, &str, Count); 7] = [
     ("maya_edge_requests_total", "Requests of callers.", Count::Requests),
@@ -125,7 +128,7 @@ pub fn operation(endpoint: &str) -> &'static str {
 }
 
 /// Without the tenant: a histogram is many series.
-fn of_measure<'s>(labels: &Labels, series: &'s Series, measure: Measure, token: Option<&str>) -> Vec<(Vec<Label>, &'s Sketch)> {
+fn of_measure<'s>(labels: &Labels, series: &'s Series, measure: Measure, token: Option<&str>) -> Samples<&'s Sketch> {
     let mut told: Vec<Label> = vec![
         ("gen_ai_operation_name", operation(&labels.endpoint).to_owned()),
         ("gen_ai_provider_name", if labels.source == "cloud" { "cerebras" } else { "maya_edge" }.to_owned()),
@@ -157,7 +160,7 @@ impl<'s> Page<'s> {
         let _ = writeln!(self.text, "{} {value}", if labels.is_empty() { "" } else { "}" });
     }
 
-    fn counter(&mut self, name: &str, help: &str, told: &dyn Fn(&Labels, &Series) -> Vec<(Vec<Label>, u64)>) {
+    fn counter(&mut self, name: &str, help: &str, told: &dyn Fn(&Labels, &Series) -> Samples<u64>) {
         let mut samples: BTreeMap<Vec<Label>, u64> = BTreeMap::new();
         for (labels, count) in self.sums.iter().flat_map(|(labels, series)| told(labels, series)) {
             let sum = samples.entry(labels).or_default();
@@ -174,7 +177,7 @@ impl<'s> Page<'s> {
         name: &str,
         help: &str,
         (bounds, scale): (&[f64], f64),
-        told: &dyn Fn(&Labels, &'s Series) -> Vec<(Vec<Label>, &'s Sketch)>,
+        told: &dyn Fn(&Labels, &'s Series) -> Samples<&'s Sketch>,
     ) {
         let mut sums: BTreeMap<Vec<Label>, Sketch> = BTreeMap::new();
         for (labels, sketch) in self.sums.iter().flat_map(|(labels, series)| told(labels, series)) {

@@ -23,7 +23,7 @@ pub enum Count {
     Valid,
     /// Posts whose wording was measured before and after.
     Humanized,
-    /// The sum of what wording gained, in hundredths of points.
+    /// The sum of what wording gained above -100, in hundredths of points.
     HumanizingGain,
     Ratings,
     /// The sum of ratings, in hundredths.

@@ -216,7 +216,7 @@ describe("posts", () => {
     const usual = await report();
     assert.equal(usual.object, "return_on_investment");
     assert.deepEqual(Object.keys(usual.assumptions), ["minutes_by_hand", "minutes_of_review", "hourly_wage_micro_dollars", "fixed_cost_micro_dollars"]);
-    for (const { stated, is, value, default: usual } of Object.values(usual.assumptions)) assert.deepEqual([stated, is, value], [false, "an assumption, not a measurement", usual]);
+    for (const { stated, is, value, default: given } of Object.values(usual.assumptions)) assert.deepEqual([stated, is, value], [false, "an assumption, not a measurement", given]);
     const { pieces } = usual.counted;
     assert.equal(usual.labour.minutes_saved, pieces * 25);
     const other = await report("minutes_by_hand=65&hourly_wage_micro_dollars=60000000&fixed_cost_micro_dollars=1000000");
