@@ -1,8 +1,10 @@
 // `npm run check`: formatting, lints, dependencies. Fast, and the same on every machine.
+import { compare } from "./vendored.mjs";
 import { cargoTool, ensure, main, run } from "./toolchain.mjs";
 
 await main(() => {
   const env = ensure();
+  compare();
   // Formatting and lints come from the default toolchain; only compiling for wasm may need another.
   const { RUSTUP_TOOLCHAIN: _, ...lint } = env;
   run("cargo", ["fmt", "--all", "--check"], { env: lint });

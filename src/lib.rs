@@ -16,7 +16,9 @@
 //! * [`edge`]: what the Worker can tell of a text by itself
 //! * [`understanding`]: what a text is, by the Worker or by a model in the cloud
 //! * [`batches`]: many calls in one file, made in the background
+//! * [`campaigns`]: campaigns at work: a strategy, then a post for every platform at every time
 //! * [`content`]: posts for social media
+//! * [`learning`]: what is learnt from what became of answers
 //! * [`telemetry`]: what the gateway tells of itself
 //! * [`config`] and [`error`]: what an operator sets, and what a caller gets when something is wrong
 //!
@@ -27,11 +29,13 @@ pub mod api;
 pub mod batches;
 pub mod boundary;
 pub mod cache;
+pub mod campaigns;
 pub mod cloud;
 pub mod config;
 pub mod content;
 pub mod edge;
 pub mod error;
+pub mod learning;
 pub mod ledger;
 pub mod protocol;
 pub mod telemetry;
@@ -46,11 +50,13 @@ use worker as _;
 
 use admission::Acquaintances;
 use admission::keys::KeyDigest;
+use admission::memory::{Memory, REMEMBERED_MS};
 use batches::message::Work;
 use boundary::{Call, JsCall, task};
 use cloud::health::Health;
 use config::Config;
 use error::Error;
+use learning::score_model::Model;
 use ledger::message::{Event, Note};
 use ledger::outbox::Outbox;
 use protocol::json::typed;
@@ -70,6 +76,8 @@ pub struct Surroundings {
     pub known: Acquaintances,
     /// The tenants' own intents.
     pub own_intents: understanding::own::Remembered,
+    /// What tenants' feedback has taught of scores.
+    pub score_models: RefCell<Memory<String, Rc<Model>>>,
     /// What no ledger has heard yet.
     pub outbox: Outbox,
     /// How the models are.
@@ -123,6 +131,7 @@ impl Gateway {
             binds,
             known: Acquaintances::default(),
             own_intents: Default::default(),
+            score_models: RefCell::new(Memory::lasting(REMEMBERED_MS)),
             outbox: Outbox::default(),
             health: Health::default(),
             telemetry: Meter::default(),

@@ -81,7 +81,7 @@ impl Shop {
             let told = self.ask_with(&Ask::PutParts { file: id.clone(), parts: vec![(*lines, lines * 5, bytes.len())] }, &bytes).0;
             assert!(told.get("error").is_none());
         }
-        let told = self.ask_with(&Ask::EndFile { file: id.clone(), expires_ms: self.now_ms + 30 * 86_400_000 }, b"name").0;
+        let told = self.ask_with(&Ask::EndFile { file: id.clone(), kept_ms: 30 * 86_400_000 }, b"name").0;
         assert_eq!(told, json!({"ok": true}));
         id
     }
@@ -289,7 +289,7 @@ fn an_upload_that_never_ends_is_removed() {
     shop.now_ms += 3_600_000;
     shop.ring();
     assert_eq!(shop.database.number("SELECT (SELECT COUNT(*) FROM files) + (SELECT COUNT(*) FROM file_parts)"), 0);
-    assert_eq!(shop.ask_with(&Ask::EndFile { file: id, expires_ms: 0 }, b"").0, json!({"error": "unknown"}));
+    assert_eq!(shop.ask_with(&Ask::EndFile { file: id, kept_ms: 0 }, b"").0, json!({"error": "unknown"}));
 }
 
 #[test]

@@ -487,7 +487,7 @@ fn scores_are_a_stated_prior_with_a_wide_interval() {
         assert!(good.score > bad.score, "{}", platform.name());
         for score in [good, bad] {
             assert!((0.0..=100.0).contains(&score.score) && score.interval.0 <= score.score && score.score <= score.interval.1);
-            let told = score.told(platform);
+            let told = score.told(platform, None);
             assert_eq!((&told["basis"], &told["answered_by"], &told["calibration_error"]), (&json!("prior"), &json!("edge"), &Value::Null));
         }
     }

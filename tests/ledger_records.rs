@@ -386,9 +386,16 @@ fn live(ledger: &mut Ledger, user: &str, id: &str) {
     assert!(granted(&ledger.reserve(reserve("done"))));
     let usage = Usage { prompt_tokens: 5, completion_tokens: 6 };
     let response = Some((200, "text/plain".to_owned(), 9));
-    let called =
-        Called { usage, response, cost: Some(MicroDollars(40)), user: Some(user.to_owned()), ..called(&format!("done-{id}"), NOON) };
+    let called = Called {
+        usage,
+        response,
+        cost: Some(MicroDollars(40)),
+        user: Some(user.to_owned()),
+        answer: Some(format!("answer-{id}")),
+        ..called(&format!("done-{id}"), NOON)
+    };
     ledger.act(&Message::Note { notes: vec![Note::Settled(called)] }, b"plaintext");
+    ledger.ask(json!({"ask": "feedback", "id": format!("answer-{id}"), "said": {"rating": 4}}));
     assert!(granted(&ledger.reserve(reserve("open"))));
     ledger.ask(json!({"ask": "record", "what": "token_issued", "who": "k1", "user": user}));
 }
@@ -410,7 +417,10 @@ fn an_end_user_is_exported_whole_and_erased_whole() {
 
     let before = ledger.usage(json!({"by": ["day", "model", "key"]}));
     let erased = ledger.ask(json!({"ask": "erase_user", "user": "alice@example.com"}));
-    assert_eq!(erased["removed"], json!({"persons": 1, "usage": 1, "limits": 1, "answers": 1, "reservations": 1}));
+    assert_eq!(
+        erased["removed"],
+        json!({"persons": 1, "usage": 1, "limits": 1, "answers": 1, "given": 1, "feedback": 1, "reservations": 1})
+    );
     assert_eq!(erased["audit"]["number"], 3);
     assert_eq!(ledger.usage(json!({"by": ["day", "model", "key"]})), before, "the sums stay");
     // The call that was being made goes on as nobody's.
@@ -443,7 +453,7 @@ fn a_tenants_data_are_erased_and_its_keys_and_record_stay() {
     let erased = ledger.ask(json!({"ask": "erase_tenant"}));
     let removed: BTreeSet<(&String, u64)> =
         erased["removed"].as_object().unwrap().iter().map(|(store, count)| (store, count.as_u64().unwrap())).collect();
-    assert!(removed.iter().all(|(_, count)| *count > 0) && removed.len() == 8, "{removed:?}");
+    assert!(removed.iter().all(|(_, count)| *count > 0) && removed.len() == 10, "{removed:?}");
     assert_eq!((&erased["record"]["audit_calls"], &erased["record"]["epoch"]), (&json!(true), &json!(1)));
     for _ in 0..2 {
         assert!(!ledger.database.everything().contains("alice"));

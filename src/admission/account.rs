@@ -64,6 +64,8 @@ pub struct Account<'a> {
     reservation: String,
     word: Option<Word>,
     idempotency: Option<Idempotency>,
+    /// Whether it is a question of the gateway's own.
+    aside: bool,
     /// Whether the call goes on although the ledger could not be asked.
     unchecked: bool,
 }
@@ -99,7 +101,20 @@ impl<'a> Account<'a> {
             None => None,
         };
         let user = caller.end_user(request.user());
-        Ok(Self { gateway, config, call, caller, user, kept, body, reservation: String::new(), word: None, idempotency, unchecked: false })
+        Ok(Self {
+            gateway,
+            config,
+            call,
+            caller,
+            user,
+            kept,
+            body,
+            reservation: String::new(),
+            word: None,
+            idempotency,
+            aside: false,
+            unchecked: false,
+        })
     }
 
     /// Opens an account for a question of the gateway's own. The caller's `Idempotency-Key` is none of its business.
@@ -116,6 +131,7 @@ impl<'a> Account<'a> {
             reservation: String::new(),
             word: None,
             idempotency: None,
+            aside: true,
             unchecked: false,
         }
     }
@@ -245,9 +261,17 @@ impl<'a> Account<'a> {
     /// Notes a call of a model for telemetry.
     fn observe(&self, outcome: &Outcome<'_>) {
         let cost = self.cost(outcome);
+        let usage = outcome.usage.unwrap_or(outcome.estimate);
+        let dearest = || {
+            let rows = self.config.models.rows().filter(|(id, _)| self.caller.may(self.config, id));
+            rows.filter_map(|(_, row)| price::cost(Some(row), usage)).max().unwrap_or_default()
+        };
         self.call.observe(|seen| {
             seen.answered(self.table_name(outcome.model), Source::Cloud);
-            seen.used(outcome.usage.unwrap_or(outcome.estimate), cost);
+            seen.used(usage, cost);
+            if let (true, Some(MicroDollars(cost))) = (seen.routed && !self.aside, cost) {
+                seen.saved_by_routing.0 = seen.saved_by_routing.0.saturating_add(dearest().0.saturating_sub(cost));
+            }
         });
     }
 
@@ -299,6 +323,7 @@ impl<'a> Account<'a> {
                 .filter(|id| well_formed_id(id))
                 .unwrap_or(&self.reservation)
                 .to_owned(),
+            answer: self.call.told_id().filter(|_| self.kept),
             trace,
             response: None,
         }

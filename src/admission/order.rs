@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::ledger::terms::{Limit, Span};
 
 /// What a page may be given at the most.
-const FOR_PAGES: [Scope; 5] = [Scope::Completions, Scope::Models, Scope::Usage, Scope::Edge, Scope::Content];
+const FOR_PAGES: [Scope; 6] = [Scope::Completions, Scope::Models, Scope::Usage, Scope::Edge, Scope::Content, Scope::Feedback];
 /// What a page is given when nothing is asked.
 const BY_DEFAULT: [Scope; 2] = [Scope::Completions, Scope::Models];
 /// How long a token lives when nothing is asked.

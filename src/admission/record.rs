@@ -54,11 +54,13 @@ pub enum Scope {
     Brands,
     /// Files and batches. Each line of a batch also needs the scope of what it asks for.
     Batches,
+    /// Saying what became of answers, and seeing what that has taught.
+    Feedback,
 }
 
 impl Scope {
     /// All of them: what a key may do unless its record says otherwise.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Completions,
         Self::Models,
         Self::Tokens,
@@ -70,6 +72,7 @@ impl Scope {
         Self::Content,
         Self::Brands,
         Self::Batches,
+        Self::Feedback,
     ];
 
     /// Its name in records and tokens.
@@ -86,6 +89,7 @@ impl Scope {
             Self::Content => "content",
             Self::Brands => "brands",
             Self::Batches => "batches",
+            Self::Feedback => "feedback",
         }
     }
 }

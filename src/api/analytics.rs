@@ -12,6 +12,7 @@ use crate::boundary::{Answered, Call};
 use crate::error::Error;
 use crate::telemetry::analytics::{assumptions, instant};
 use crate::telemetry::message::Message;
+use crate::telemetry::roi;
 
 /// Answers with what was counted.
 ///
@@ -35,6 +36,29 @@ pub async fn answer(gateway: &Gateway, call: &Call, query: Option<&str>, tenant:
         told.insert(name.to_owned(), value);
     }
     told.extend(counted);
+    Ok(tell(gateway, call, 200, &Value::Object(told)))
+}
+
+/// Answers with a report of return on investment.
+///
+/// # Errors
+/// As [`answer`].
+pub async fn roi(gateway: &Gateway, call: &Call, query: Option<&str>, tenant: Option<&str>) -> Result<Answered, Error> {
+    let query = Query::read(query, &query::OF_RETURN)?;
+    let stated = query::stated(&query)?;
+    let mut wanted = query::analytics(&query, call.head.now_ms)?;
+    wanted.tenant = whose(gateway, call, &query, tenant).await?;
+    let counted: Value = ask(gateway, call, &Message::Analytics(wanted.clone())).await?;
+    let mut told = Map::new();
+    for (name, value) in [
+        ("object", json!("return_on_investment")),
+        ("from", json!(instant(wanted.from_ms))),
+        ("to", json!(instant(wanted.to_ms))),
+        ("tenant", json!(wanted.tenant)),
+    ] {
+        told.insert(name.to_owned(), value);
+    }
+    told.extend(roi::report(counted.get("totals").unwrap_or(&Value::Null), stated));
     Ok(tell(gateway, call, 200, &Value::Object(told)))
 }
 

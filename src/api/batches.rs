@@ -10,6 +10,7 @@ use super::route::BatchTarget;
 use super::tell;
 use crate::Gateway;
 use crate::admission::OWN_LEDGER;
+use crate::admission::record::Scope;
 use crate::batches::message::{Ask, NewBatch, Record, flag, number};
 use crate::batches::run::{Shop, until_hours_ms};
 use crate::batches::{ENDPOINTS, written};
@@ -55,7 +56,7 @@ pub async fn answer(
     query: Option<&str>,
     tenant: Option<&str>,
 ) -> Result<Answered, Error> {
-    let owner = Owner::admitted(gateway, call, tenant).await?;
+    let owner = Owner::admitted(gateway, call, Scope::Batches, tenant).await?;
     let shown = match (target, method) {
         (BatchTarget::All, "POST") => create(gateway, call, &owner).await?,
         (BatchTarget::All, _) => {

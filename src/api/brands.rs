@@ -5,14 +5,16 @@ use serde_json::{Value, json};
 
 use super::administration::{self, Ledger};
 use super::query::{self, Query};
-use super::{documents, tell};
+use super::{add_common, documents, feedback, tell};
 use crate::Gateway;
 use crate::admission::reading;
 use crate::admission::record::Scope;
 use crate::boundary::{Answered, Call};
 use crate::content::brand::{Brand, KIND, MOST_BRANDS, check_id};
 use crate::error::Error;
+use crate::learning::examples;
 use crate::ledger::message::Message;
+use crate::protocol::headers::Lines;
 use crate::protocol::json::typed;
 
 /// The largest body, in bytes.
@@ -88,6 +90,25 @@ pub async fn of_tenant(ledger: &Ledger<'_>, id: &str) -> Result<Brand, Error> {
     let document = one(ledger, id).await?;
     let body = document.get("body").map(Value::to_string).unwrap_or_default();
     reading::read(body.as_bytes()).map_err(|_| unreadable())
+}
+
+/// Gives a brand's approved posts as a file to tune a model with; `x-maya-skipped` tells how many have no instruction.
+///
+/// # Errors
+/// Those of admission, the id and the ledger.
+pub async fn dataset(gateway: &Gateway, call: &Call, segment: &str, query: Option<&str>, tenant: Option<&str>) -> Result<Answered, Error> {
+    let query = Query::read(query, &["tenant"])?;
+    let ledger = administration::owner(gateway, call, Scope::Brands, tenant, query.tenant()?).await?;
+    let id = query::decoded(segment).unwrap_or_default();
+    check_id(&id)?;
+    let brand = of_tenant(&ledger, &id).await?;
+    let (lines, skipped) = examples::dataset(&brand, &feedback::said(&ledger, &id).await?);
+    let mut headers = Lines::default();
+    headers.add("content-type", "application/jsonl");
+    headers.add("content-disposition", &format!("attachment; filename=\"{id}.jsonl\""));
+    headers.add("x-maya-skipped", &skipped.to_string());
+    add_common(gateway, call, None, &mut headers);
+    Ok(call.respond(200, &headers, (call.head.method() != "HEAD").then(|| lines.into_bytes())))
 }
 
 fn unreadable() -> Error {

@@ -58,6 +58,7 @@ pub async fn answer(gateway: &Gateway, call: &Call, endpoint: Endpoint, tenant: 
     let mut told = Lines::default();
     if let Some(Choice { ask, decision }) = &choice {
         told.add("x-maya-route", &decision.header(ask));
+        call.observe(|seen| seen.routed = true);
     }
     let added_cap = request.lacks_cap().then_some(model.cap_tokens);
     let mut steering = Steering::read(config, &caller.record.cache.unwrap_or_default(), &call.head, request.deterministic())?;

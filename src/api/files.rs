@@ -48,18 +48,19 @@ impl<'c> Owner<'c> {
     ///
     /// # Errors
     /// Those of admission; 500 naming the binding or secret that is missing, 403 for a key whose calls may not be kept.
-    pub async fn admitted(gateway: &'c Gateway, call: &'c Call, tenant: Option<&str>) -> Result<Self, Error> {
-        let caller = admission::admit(gateway, call, Scope::Batches, tenant).await?;
+    pub async fn admitted(gateway: &'c Gateway, call: &'c Call, scope: Scope, tenant: Option<&str>) -> Result<Self, Error> {
+        let caller = admission::admit(gateway, call, scope, tenant).await?;
         if !gateway.binds.store {
-            let message = "Files and batches need the Durable Object STORE and the queue BATCHES. Add both bindings to wrangler.toml.";
+            let message =
+                "Files, batches and campaigns need the Durable Object STORE and the queue BATCHES. Add both bindings to wrangler.toml.";
             return Err(Error::new(500, "no_store_binding", message).about("STORE").final_word());
         }
         if caller.tenant.seals.is_none() {
-            let message = "Files are kept encrypted, and there is no EDGE_SECRET. Set it (`openssl rand -hex 32`).";
+            let message = "Files, batches and campaigns are kept encrypted, and there is no EDGE_SECRET. Set it (`openssl rand -hex 32`).";
             return Err(Error::new(500, "no_edge_secret", message).about("EDGE_SECRET").final_word());
         }
         if !caller.stores() {
-            let message = "Files and batches keep what they are given, and nothing of this key's calls may be kept (`store: false`). Use another key.";
+            let message = "Files, batches and campaigns keep what they are given, and nothing of this key's calls may be kept (`store: false`). Use another key.";
             return Err(refusal(403, "batch_needs_store", "api_key", message));
         }
         Ok(Self { gateway, caller, call })
@@ -70,7 +71,11 @@ impl<'c> Owner<'c> {
         Shop { call: self.call, tenant: self.caller.tenant_name(), region: self.caller.region() }
     }
 
-    fn sealing(&self) -> Result<Sealing<'_>, Error> {
+    /// The keys that its files are encrypted with.
+    ///
+    /// # Errors
+    /// There are none.
+    pub fn sealing(&self) -> Result<Sealing<'_>, Error> {
         self.caller.sealing().ok_or_else(unsealed)
     }
 
@@ -143,7 +148,7 @@ pub async fn answer(
     query: Option<&str>,
     tenant: Option<&str>,
 ) -> Result<Answered, Error> {
-    let owner = match Owner::admitted(gateway, call, tenant).await {
+    let owner = match Owner::admitted(gateway, call, Scope::Batches, tenant).await {
         Err(error) if method == "POST" => {
             drain(call).await;
             return Err(error);
@@ -425,10 +430,10 @@ async fn taken(call: &Call, mut form: Form, coming: &mut Coming<'_, '_>) -> Resu
     let kept = kept_seconds(text("expires_after[anchor]").as_deref(), seconds, "expires_after")?;
     coming.finish().await?;
     let owner = coming.owner;
-    let expires_ms = call.now_ms().saturating_add(owner.kept_ms(kept));
+    let kept_ms = owner.kept_ms(kept);
     let filename: String = filename.chars().take(255).collect();
     let head = owner.sealed(&coming.id, &json!({"filename": filename})).await?;
-    let (said, _) = owner.shop().ask(&Ask::EndFile { file: coming.id.clone(), expires_ms }, head).await?;
+    let (said, _) = owner.shop().ask(&Ask::EndFile { file: coming.id.clone(), kept_ms }, head).await?;
     if said.get("error").is_some() { Err(broken()) } else { Ok(()) }
 }
 

@@ -5,9 +5,11 @@ pub mod analytics;
 pub mod audit;
 pub mod batches;
 pub mod brands;
+pub mod campaigns;
 pub mod completions;
 mod documents;
 pub mod embeddings;
+pub mod feedback;
 pub mod files;
 mod guarding;
 pub mod health;
@@ -99,6 +101,7 @@ async fn dispatch(gateway: &Gateway, call: &Call) -> Result<Answered, Error> {
         Resource::Tenants(target) => tenants::answer(gateway, call, method, &target).await,
         Resource::ModelHealth => health::answer(gateway, call).await,
         Resource::Analytics => analytics::answer(gateway, call, query, route.tenant).await,
+        Resource::Return => analytics::roi(gateway, call, query, route.tenant).await,
         Resource::Metrics => metrics::answer(gateway, call).await,
         Resource::Usage => usage::answer(gateway, call, query, route.tenant).await,
         Resource::Audit { verify } => audit::answer(gateway, call, verify, query, route.tenant).await,
@@ -112,6 +115,11 @@ async fn dispatch(gateway: &Gateway, call: &Call) -> Result<Answered, Error> {
         Resource::Posts(task) => posts::answer(gateway, call, task, route.tenant).await,
         Resource::Brands => brands::list(gateway, call, query, route.tenant).await,
         Resource::Brand(segment) => brands::answer(gateway, call, method, &segment, query, route.tenant).await,
+        Resource::Dataset(segment) => brands::dataset(gateway, call, &segment, query, route.tenant).await,
+        Resource::Feedback => feedback::answer(gateway, call, query, route.tenant).await,
+        Resource::Learned => feedback::learned(gateway, call, method, query, route.tenant).await,
+        Resource::Strategy => campaigns::strategy_alone(gateway, call, route.tenant).await,
+        Resource::Campaigns(target) => campaigns::answer(gateway, call, method, &target, query, route.tenant).await,
         Resource::Files(target) => files::answer(gateway, call, method, &target, query, route.tenant).await,
         Resource::Batches(target) => batches::answer(gateway, call, method, &target, query, route.tenant).await,
     }
@@ -176,6 +184,7 @@ fn add_common(gateway: &Gateway, call: &Call, upstream_id: Option<&str>, lines: 
     cors::add(gateway.config().ok(), &call.head, call.page_may_read(), lines);
 }
 
+/// Feedback names an answer by the id that it came with, and so do lines and traces.
 fn say_id(call: &Call, id: &str, lines: &mut Lines) {
     lines.add("x-request-id", id);
     call.observe(|seen| id.clone_into(&mut seen.request_id));

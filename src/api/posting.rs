@@ -2,30 +2,38 @@
 //! their answers. What is asked and what an answer is worth is decided in `content`.
 
 mod by_rule;
-mod questions;
+pub mod questions;
+mod scenes;
+mod seeing;
+mod steps;
 
+use std::cell::RefCell;
 use std::rc::Rc;
 
 use serde_json::{Map, Value, json};
 
 use super::guarding::{self, Guarding};
-use super::understanding::{Door, own_intents};
+use super::understanding::Door;
 use crate::cloud::inquire::Asker;
+use crate::cloud::inquiry::Inquiry;
 use crate::content::brand::Brand;
+use crate::content::campaign::plan::Plan;
+use crate::content::campaign::strategy;
 use crate::content::compose::{Composed, Frame, compose, enforced};
 use crate::content::count::{length, limit};
 use crate::content::draft::{self, Draft, Fault, Judged, Slot};
 use crate::content::order::{Order, Task};
 use crate::content::platform::{Platform, Rules};
 use crate::content::prompt::Work;
-use crate::content::{score, wording};
+use crate::content::score::Score;
+use crate::content::{fit, score, wording};
 use crate::error::{self, Error};
+use crate::learning::score_model::{Model, Post};
+use crate::ledger::feedback::What;
+use crate::ledger::message::Given;
 use crate::protocol::usage::Usage;
-use crate::understanding::{self, Mode, Subject, rounded};
-
-/// From which score on wording is rewritten by a model: a single phrase in a short post is no habit. What code can make plain is made plain
-/// before.
-const WORN: f64 = 40.0;
+use crate::telemetry::observation::Piece;
+use crate::understanding::{Mode, rounded};
 
 /// What questions to models have used.
 #[derive(Clone, Default)]
@@ -48,6 +56,12 @@ pub struct Desk<'a> {
     used: Used,
     whole: Used,
     steps: Vec<Value>,
+    /// What the tenant's feedback has taught of scores.
+    model: Option<Rc<Model>>,
+    /// Names the answer.
+    name: String,
+    /// The answers that are to be remembered, by their ids.
+    given: RefCell<Vec<(String, What)>>,
 }
 
 /// What came of a slot.
@@ -68,7 +82,30 @@ impl<'a> Desk<'a> {
         let Asker { gateway, caller, .. } = door.asker;
         let guarding = guarding::of_inquiries(gateway, caller);
         let nothing = Used { cost: Some(0), ..Used::default() };
-        Self { door, order, brand, guarding, used: nothing.clone(), whole: nothing, steps: Vec::new() }
+        let name = door.asker.call.unique_id();
+        Self {
+            door,
+            order,
+            brand,
+            guarding,
+            used: nothing.clone(),
+            whole: nothing,
+            steps: Vec::new(),
+            model: None,
+            name,
+            given: RefCell::default(),
+        }
+    }
+
+    /// Scores by what the tenant's feedback has taught.
+    pub fn learnt(&mut self, model: Option<Rc<Model>>) {
+        self.model = model;
+    }
+
+    /// The posts that were given, so that feedback may name them.
+    pub fn given(&self) -> Given {
+        let user = self.order.user.clone().or_else(|| self.door.asker.caller.end_user(None).map(str::to_owned));
+        Given { at_ms: self.door.asker.call.head.now_ms, user, answers: self.given.take() }
     }
 
     /// Carries the order out: the body of the answer.
@@ -77,7 +114,8 @@ impl<'a> Desk<'a> {
     /// What a guardrail or the ledger refuses before anything was written, and 499 for a caller that has gone.
     pub async fn work(&mut self) -> Result<Value, Error> {
         match self.order.task {
-            Task::Posts | Task::Optimize => self.write().await,
+            Task::Posts | Task::Optimize | Task::Personalize => self.write().await,
+            Task::Video => self.film().await,
             Task::Adapt => self.adapt().await,
             Task::Humanize => self.humanize().await,
             Task::Score => self.score().await,
@@ -97,7 +135,10 @@ impl<'a> Desk<'a> {
     }
 
     fn rules(&self, platform: Platform) -> Rules {
-        self.door.asker.config.platforms.rules(platform)
+        let rules = self.door.asker.config.platforms.rules(platform);
+        // Beside a picture some platforms take less.
+        let beside = rules.caption.filter(|_| !self.order.pictures.is_empty());
+        Rules { limit: beside.map_or(rules.limit, |caption| caption.min(rules.limit)), ..rules }
     }
 
     // Telling
@@ -136,7 +177,7 @@ impl<'a> Desk<'a> {
             return Ok(());
         }
         let step = match work {
-            Work::Write => "generation",
+            Work::Write | Work::Personalize | Work::Film => "generation",
             Work::Adapt => "adaptation",
             Work::Rewrite => "humanizing",
             Work::Judge => "score",
@@ -148,8 +189,7 @@ impl<'a> Desk<'a> {
     /// The parts that all answers have.
     fn told(&self, object: &'static str, more: Value) -> Value {
         let mut told = Map::new();
-        let id = format!("{object}-{}", self.door.asker.call.unique_id());
-        told.insert("id".to_owned(), json!(id));
+        told.insert("id".to_owned(), json!(format!("{object}-{}", self.name)));
         told.insert("object".to_owned(), json!(object));
         if let Value::Object(more) = more {
             told.extend(more);
@@ -167,7 +207,8 @@ impl<'a> Desk<'a> {
 
     async fn write(&mut self) -> Result<Value, Error> {
         let intent = if self.order.steps.intent { self.intent().await? } else { None };
-        let mut slots: Vec<Slot> = Vec::new();
+        let mut slots = self.alternatives();
+        let pictures = slots.len();
         for platform in &self.order.platforms {
             for variant in 1..=self.order.variants {
                 slots.push(Slot {
@@ -180,40 +221,76 @@ impl<'a> Desk<'a> {
         }
         let (links, hashtags) = self.extras();
         let judge = |desk: &Self, slot: &Slot, draft: Option<Draft>| {
-            let Some(platform) = slot.platform else { return Judged::Useless(Fault { code: "missing", words: String::new() }) };
-            draft::written(desk.order, &desk.rules(platform), desk.frame(&links, &hashtags), draft)
+            let Some(platform) = slot.platform else { return draft::described(desk.order, desk.brand.as_ref(), desk.alt_room(), draft) };
+            let judge = if desk.order.person.is_some() { draft::personal } else { draft::written };
+            judge(desk.order, &desk.rules(platform), desk.frame(&links, &hashtags), draft)
         };
-        let mut outcomes = self.drafts(Work::Write, intent.as_deref(), &slots, &judge).await?;
+        let work = if self.order.person.is_some() { Work::Personalize } else { Work::Write };
+        let mut outcomes = self.drafts(work, intent.as_deref(), &slots, &judge).await?;
         self.step("generation", json!({}));
+        let images = self.described(outcomes.drain(..pictures).collect());
+        slots.drain(..pictures);
         if self.order.steps.humanizing {
             self.humanized(&slots, &mut outcomes).await?;
         }
+        let mut whole: Vec<String> = Vec::new();
         let posts: Vec<Value> = slots
             .iter()
             .zip(outcomes)
             .filter_map(|(slot, Outcome { draft, fault })| {
                 let rules = self.rules(slot.platform?);
                 let frame = self.frame(&links, &hashtags);
-                let (text, suggested) = match draft {
-                    Some(draft) => (draft.text, draft.list),
-                    None => (draft::stand_in(self.order), Vec::new()),
+                let (composed, missing) = match draft {
+                    Some(draft) => (compose(&rules, &draft.text, &draft.list, frame), Vec::new()),
+                    None if self.order.from_text => draft::by_rule(&rules, &self.order.subject, frame),
+                    None => (compose(&rules, &draft::stand_in(self.order), &[], frame), Vec::new()),
                 };
-                let composed = compose(&rules, &text, &suggested, frame);
                 let fault = fault.or_else(|| composed.shortened.then_some("too_long"));
-                Some(self.post(slot, &rules, &composed, fault, &[]))
+                whole.push(composed.whole());
+                Some(self.post(slot, &rules, &composed, fault, &missing))
             })
             .collect();
         self.finish_posts();
         let mut more = Map::new();
-        let object = match &self.order.study {
-            Some(study) => {
+        let object = match (&self.order.study, &self.order.person) {
+            (Some(study), _) => {
                 study.tell(&mut more);
                 "optimization"
             }
-            None => "posts",
+            (None, Some(person)) => {
+                let languages = self.brand.as_ref().map_or(&[][..], |brand| &brand.languages);
+                let theirs = self.order.wanted_language(languages) == person.language();
+                person.tell(&whole, theirs, &mut more);
+                "personalization"
+            }
+            (None, None) => "posts",
         };
         more.insert("posts".to_owned(), Value::from(posts));
+        if pictures > 0 {
+            more.insert("images".to_owned(), Value::from(images));
+        }
         Ok(self.told(object, Value::Object(more)))
+    }
+
+    /// Themes for the times of a campaign: a model's, or those that stand in for them.
+    ///
+    /// # Errors
+    /// As for [`Self::work`].
+    pub async fn strategy(&mut self, plan: &Plan) -> Result<Value, Error> {
+        let question = Inquiry { model: self.model(), ..strategy::inquiry(plan) };
+        let (answer, reason) = match self.ask(question, Ok).await {
+            Ok(answer) => match &mut self.guarding {
+                Some(guarding) => (Some(guarding.said(answer)?), None),
+                None => (Some(answer), None),
+            },
+            Err(error) => {
+                self.tolerate(&error)?;
+                (None, Some(error.code))
+            }
+        };
+        let told = strategy::told(plan, &strategy::themes(plan, answer.as_ref()), reason);
+        self.step("strategy", json!({}));
+        Ok(self.told("strategy", told))
     }
 
     async fn adapt(&mut self) -> Result<Value, Error> {
@@ -269,6 +346,7 @@ impl<'a> Desk<'a> {
             _ => (enforced(brand, &source), wording::measure(&enforced(brand, &source))),
         };
         let text = if text.trim().is_empty() { "…".to_owned() } else { text };
+        self.door.asker.call.observe(|seen| seen.humanizing_gains.push(before.score - after.score));
         let told = json!({
             "text": text,
             "changed": text != source,
@@ -283,8 +361,12 @@ impl<'a> Desk<'a> {
 
     async fn score(&mut self) -> Result<Value, Error> {
         let text = &self.order.subject;
-        let mut scores: Vec<Value> =
-            self.order.platforms.iter().map(|platform| score::score(&self.rules(*platform), text).told(*platform)).collect();
+        let mut scores: Vec<Value> = self
+            .order
+            .platforms
+            .iter()
+            .map(|platform| score::score(&self.rules(*platform), text).told(*platform, self.model.as_deref()))
+            .collect();
         if self.order.mode == Mode::Never {
             let slot = |platform: &Platform| Slot {
                 key: platform.name().to_owned(),
@@ -323,61 +405,6 @@ impl<'a> Desk<'a> {
         Ok(self.told("scores", json!({"scores": scores})))
     }
 
-    /// What is wanted: the edge's word, and the cloud's where that is unsure.
-    async fn intent(&mut self) -> Result<Option<String>, Error> {
-        let Asker { gateway, call, caller, .. } = self.door.asker;
-        // An order can be understood without the tenant's own intents.
-        let own = own_intents(gateway, call, caller).await.unwrap_or_else(|_| Rc::default());
-        let text = self.order.subject.as_str();
-        let mut verdict = understanding::intents::edge(text, &own);
-        if verdict.unsure {
-            let question = understanding::cloud::inquiry(Subject::Intents, &own, &[text], None, false);
-            let read = |answer: Value| understanding::cloud::read(Subject::Intents, &own, &[text], &answer);
-            match self.ask(question, read).await {
-                Ok(mut said) => verdict = said.pop().unwrap_or(verdict),
-                Err(error) if error.code == "model_not_allowed" => verdict.cloud_failure = Some(error.code),
-                Err(error) => {
-                    self.tolerate(&error)?;
-                    verdict.cloud_failure = Some(error.code);
-                }
-            }
-        }
-        let result = verdict.result();
-        let intent = result.get("intent").and_then(Value::as_str).map(str::to_owned);
-        self.step("intent", json!({"result": result}));
-        Ok(intent)
-    }
-
-    /// Makes wording plain: by rule, and by a model where that does not suffice.
-    async fn humanized(&mut self, slots: &[Slot], outcomes: &mut [Outcome]) -> Result<(), Error> {
-        let mut worn: Vec<(usize, Slot)> = Vec::new();
-        let mut changed = 0_u32;
-        for (place, (slot, outcome)) in slots.iter().zip(outcomes.iter_mut()).enumerate() {
-            let Some(draft) = &mut outcome.draft else { continue };
-            let plain = wording::plain(&draft.text);
-            changed = changed.saturating_add(u32::from(plain != draft.text));
-            draft.text = plain;
-            if wording::score(&draft.text) > WORN {
-                worn.push((place, Slot { source: draft.text.clone(), ..slot.clone() }));
-            }
-        }
-        if !worn.is_empty() {
-            let asked: Vec<Slot> = worn.iter().map(|(_, slot)| slot.clone()).collect();
-            let judge =
-                |desk: &Self, slot: &Slot, draft: Option<Draft>| draft::rewritten(desk.order, desk.brand.as_ref(), &slot.source, draft);
-            let rewritten = self.drafts(Work::Rewrite, None, &asked, &judge).await?;
-            for ((place, _), rewrite) in worn.iter().zip(rewritten) {
-                // What was written before is a post all the same, if a worn one.
-                if let (Some(draft), Some(text)) = (outcomes.get_mut(*place).and_then(|outcome| outcome.draft.as_mut()), rewrite.draft) {
-                    draft.text = text.text;
-                    changed = changed.saturating_add(1);
-                }
-            }
-        }
-        self.step("humanizing", json!({"changed": changed}));
-        Ok(())
-    }
-
     /// Links and hashtags of every post: the order's, and the brand's.
     fn extras(&self) -> (Vec<String>, Vec<String>) {
         let mut links = self.order.links.clone();
@@ -396,21 +423,51 @@ impl<'a> Desk<'a> {
     fn finish_posts(&mut self) {
         self.step("fitting", json!({}));
         if self.order.steps.score {
-            self.step("score", json!({"basis": "prior"}));
+            self.step("score", json!({"basis": score::basis(self.model.as_deref())}));
         }
+    }
+
+    /// Remembers a post, so that feedback may name it; by that name.
+    fn remember(&self, platform: Platform, scored: &Score, score: Option<f64>) -> String {
+        let mut given = self.given.borrow_mut();
+        let id = format!("post-{}-{}", self.name, given.len().saturating_add(1));
+        given.push((
+            id.clone(),
+            What {
+                model: self.whole.model.clone(),
+                task: self.order.task.name().to_owned(),
+                brand: self.order.brand.clone().unwrap_or_default(),
+                score,
+                post: Some(Post::of(platform, &scored.effects)),
+                ..What::default()
+            },
+        ));
+        id
     }
 
     fn post(&self, slot: &Slot, rules: &Rules, composed: &Composed, fault: Option<&'static str>, missing: &[String]) -> Value {
         let Composed { text, thread, .. } = composed;
-        let scored = self.order.steps.score.then(|| rounded(score::score(rules, text).score));
+        let scored = score::score(rules, text);
+        let (score, _) = scored.by(rules.platform, self.model.as_deref());
+        let shown = self.order.steps.score.then(|| rounded(score));
+        let id = self.remember(rules.platform, &scored, shown);
+        let piece = Piece {
+            platform: rules.platform.name().to_owned(),
+            degraded: fault.is_some(),
+            valid: fit::faults(rules, text).is_empty(),
+            score: shown,
+            ..Piece::default()
+        };
+        self.door.asker.call.observe(|seen| seen.pieces.push(piece));
         let mut post = json!({
+            "id": id,
             "platform": rules.platform.name(),
             "variant": slot.variant,
             "text": text,
             "length": length(rules, text),
             "limit": limit(rules, text),
             "hashtags": composed.hashtags(rules),
-            "score": scored,
+            "score": shown,
             "wording": wording::score(&composed.whole()),
             "degraded": fault.is_some(),
             "reason": fault,

@@ -1,12 +1,14 @@
 //! `/v1/posts` and what stands below it: the door, and the answer, whole or as a stream of progress with the answer at its end. `posting.rs`
 //! does the work.
 
+use std::rc::Rc;
+
 use serde_json::json;
 
 use super::administration::Ledger;
 use super::posting::{Desk, event};
 use super::understanding::{Door, read_body};
-use super::{add_common, brands};
+use super::{add_common, administration, brands, feedback};
 use crate::Gateway;
 use crate::admission;
 use crate::admission::record::Scope;
@@ -14,12 +16,18 @@ use crate::boundary::{Answered, Call};
 use crate::cloud::inquire::Asker;
 use crate::content::order::{Order, Task};
 use crate::error::Error;
+use crate::learning::examples;
+use crate::learning::score_model::{Learnt, Model};
+use crate::ledger::message::{Message, Note};
 use crate::protocol::headers::Lines;
 use crate::telemetry::timing::Timing;
 use crate::understanding::{Mode, vectors};
 
 /// The name under which scores of the gateway's own are counted.
 const SCORE_MODEL: &str = "maya-edge-score";
+
+/// The largest body with pictures, in bytes: theirs, and what stands beside them.
+const LARGEST: u32 = 5 * 1024 * 1024;
 
 /// Answers an order.
 ///
@@ -29,16 +37,27 @@ const SCORE_MODEL: &str = "maya-edge-score";
 pub async fn answer(gateway: &Gateway, call: &Call, task: Task, tenant: Option<&str>) -> Result<Answered, Error> {
     let config = gateway.config()?;
     let caller = admission::admit(gateway, call, Scope::Content, tenant).await?;
-    let door = Door { asker: Asker { gateway, config, call, caller: &caller }, body: read_body(call).await? };
+    let door = Door {
+        asker: Asker { gateway, config, call, caller: &caller },
+        body: if task.takes_pictures() { administration::bytes(call, LARGEST).await? } else { read_body(call).await? },
+    };
     let order = Order::read(task, &door.body)?;
     let brand = match &order.brand {
         Some(id) => {
             let ledger = Ledger { call, who: caller.record.id.clone(), tenant: caller.tenant_name().to_owned(), region: caller.region() };
-            Some(brands::of_tenant(&ledger, id).await?)
+            let mut brand = brands::of_tenant(&ledger, id).await?;
+            if !matches!(task, Task::Score | Task::Preview | Task::Audio) {
+                brand.approved = examples::approved(&feedback::said(&ledger, id).await?);
+            }
+            Some(brand)
         }
         None => None,
     };
     let mut desk = Desk::new(&door, &order, brand);
+    desk.check()?;
+    if order.steps.score || task == Task::Score {
+        desk.learnt(learnt(&door.asker).await);
+    }
     let mut lines = Lines::default();
     if order.stream {
         lines.add("content-type", "text/event-stream; charset=utf-8");
@@ -57,10 +76,12 @@ pub async fn answer(gateway: &Gateway, call: &Call, task: Task, tenant: Option<&
             // As every broken stream ends: with the error, and without `[DONE]`.
             Err(error) => format!("data: {{{}}}\n\n", error.frame_members()).into_bytes(),
         };
+        remember(&door, &order, &desk);
         call.end(Some(last), false).await;
         return Ok(answered);
     }
     let answer = desk.work().await?;
+    remember(&door, &order, &desk);
     let body = answer.to_string().into_bytes();
     if task == Task::Score && order.mode != Mode::Never {
         door.note(SCORE_MODEL, order.user.as_deref(), order.stored, vectors::count([order.subject.as_str()]), &body);
@@ -77,4 +98,33 @@ pub async fn answer(gateway: &Gateway, call: &Call, task: Task, tenant: Option<&
     }
     add_common(gateway, call, None, &mut lines);
     Ok(call.respond(200, &lines, Some(body)))
+}
+
+/// Notes what was given, unless it is to be kept nowhere.
+fn remember(door: &Door<'_>, order: &Order, desk: &Desk<'_>) {
+    let given = desk.given();
+    if door.keeps(order.stored) && !given.answers.is_empty() {
+        let Asker { gateway, caller, .. } = door.asker;
+        gateway.note(caller.tenant_name(), caller.region(), Note::Given(given), Vec::new());
+    }
+}
+
+/// What the tenant's feedback has taught of scores, as the isolate remembers it or the ledger tells it. An order does not fail for it: without,
+/// the rules stand as they are, and the answer says so.
+async fn learnt(asker: &Asker<'_>) -> Option<Rc<Model>> {
+    let Asker { gateway, call, caller, .. } = *asker;
+    let (tenant, now_ms) = (caller.tenant_name(), call.head.now_ms);
+    let remembered = gateway.score_models.borrow().get(tenant, now_ms);
+    if remembered.is_some() || !gateway.binds.ledger {
+        return remembered;
+    }
+    let model = match call.ledger::<Learnt>(tenant, caller.region(), &Message::Learnt, Vec::new()).await {
+        Ok((learnt, _)) => Rc::new(learnt.model()?),
+        Err(_) => {
+            call.log_failure("ledger", "what was learnt: not told");
+            return None;
+        }
+    };
+    gateway.score_models.borrow_mut().put(tenant.to_owned(), model.clone(), now_ms);
+    Some(model)
 }

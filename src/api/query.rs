@@ -8,6 +8,7 @@ use crate::ledger::calendar::begins_ms;
 use crate::ledger::message::{AuditQuery, UsageQuery};
 use crate::telemetry::message::{Interval, Query as Analytics};
 use crate::telemetry::register::NAMES;
+use crate::telemetry::roi::ASSUMPTIONS;
 
 /// The most entries of the audit in one answer in JSON.
 pub const PAGE: u32 = 1000;
@@ -19,6 +20,22 @@ const USUAL_PAGE: u32 = 100;
 const LONGEST_FILTER: usize = 256;
 /// By what usage can be grouped.
 const GROUPS: [&str; 4] = ["day", "model", "key", "user"];
+
+/// The parameters of `/v1/analytics/roi`.
+pub const OF_RETURN: [&str; 7] =
+    ["tenant", "from", "to", "minutes_by_hand", "minutes_of_review", "hourly_wage_micro_dollars", "fixed_cost_micro_dollars"];
+
+/// The assumptions that a query states, in the order of [`ASSUMPTIONS`].
+///
+/// # Errors
+/// 400 for what is no whole number.
+pub fn stated(query: &Query) -> Result<[Option<u64>; 4], Error> {
+    let mut stated = [None; 4];
+    for (place, assumption) in stated.iter_mut().zip(ASSUMPTIONS) {
+        *place = query.number(assumption.name)?;
+    }
+    Ok(stated)
+}
 
 /// A text without its percent-encoding (RFC 3986 section 2.1); none when it is broken or no UTF-8.
 pub fn decoded(text: &str) -> Option<String> {

@@ -30,6 +30,8 @@ pub enum Resource {
     Usage,
     /// How requests went, over time.
     Analytics,
+    /// What that was worth, against stated assumptions.
+    Return,
     /// The same in all, for Prometheus.
     Metrics,
     /// What the audit has; or, when `verify`, whether it is whole.
@@ -60,10 +62,20 @@ pub enum Resource {
     Brands,
     /// One of the tenant's brands.
     Brand(String),
+    /// A brand's approved posts, to tune a model with.
+    Dataset(String),
+    /// What people say of answers.
+    Feedback,
+    /// What that has taught.
+    Learned,
     /// Files of batches.
     Files(FileTarget),
     /// Batches.
     Batches(BatchTarget),
+    /// Campaigns.
+    Campaigns(CampaignTarget),
+    /// The strategy of a campaign, without the campaign.
+    Strategy,
 }
 
 /// Which files are meant.
@@ -86,6 +98,21 @@ pub enum BatchTarget {
     One(String),
     /// The end of the one of an id.
     Cancel(String),
+}
+
+/// Which campaigns are meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CampaignTarget {
+    /// All of them.
+    All,
+    /// The one of an id.
+    One(String),
+    /// What has happened in the one of an id.
+    Events(String),
+    /// The one of an id as a calendar.
+    Calendar(String),
+    /// The one of an id as a table.
+    Table(String),
 }
 
 /// Which keys are meant.
@@ -132,7 +159,7 @@ impl Resource {
     /// What its requests are counted as; none for what is asked by machines that watch.
     pub fn counted_as(&self) -> Option<&'static str> {
         Some(match self {
-            Self::Warming | Self::Health | Self::ModelHealth | Self::Analytics | Self::Metrics => return None,
+            Self::Warming | Self::Health | Self::ModelHealth | Self::Analytics | Self::Return | Self::Metrics => return None,
             Self::Completions(Endpoint::Chat) => "chat",
             Self::Completions(Endpoint::Text) => "completions",
             Self::Embeddings => "embeddings",
@@ -143,6 +170,10 @@ impl Resource {
             Self::Posts(Task::Preview) => "posts/preview",
             Self::Posts(Task::Optimize) => "posts/optimize",
             Self::Posts(Task::Audio) => "posts/audio",
+            Self::Posts(Task::Personalize) => "posts/personalize",
+            Self::Posts(Task::Video) => "posts/video",
+            Self::Campaigns(_) | Self::Strategy => "campaigns",
+            Self::Feedback | Self::Learned => "feedback",
             Self::Intents | Self::Intent(_) | Self::Understanding(Subject::Intents) => "intents",
             Self::Understanding(Subject::Sentiments) => "sentiments",
             Self::Understanding(Subject::Languages) => "languages",
@@ -154,7 +185,7 @@ impl Resource {
             Self::Tokens => "tokens",
             Self::Files(_) => "files",
             Self::Batches(_) => "batches",
-            Self::Brands | Self::Brand(_) => "brands",
+            Self::Brands | Self::Brand(_) | Self::Dataset(_) => "brands",
             Self::Usage | Self::Audit { .. } => "usage",
             Self::User { .. } => "users",
             Self::Keys(_) | Self::Tenants(_) => "admin",
@@ -172,10 +203,16 @@ impl Resource {
             | Self::Understanding(_)
             | Self::Embeddings
             | Self::Posts(_)
+            | Self::Strategy
             | Self::Batches(BatchTarget::Cancel(_)) => "POST, OPTIONS",
-            Self::Files(FileTarget::One(_)) => "GET, HEAD, DELETE, OPTIONS",
-            Self::Files(FileTarget::All) | Self::Batches(BatchTarget::All) | Self::Intents => "GET, HEAD, POST, OPTIONS",
+            Self::Files(FileTarget::One(_)) | Self::Campaigns(CampaignTarget::One(_)) => "GET, HEAD, DELETE, OPTIONS",
+            Self::Files(FileTarget::All)
+            | Self::Batches(BatchTarget::All)
+            | Self::Campaigns(CampaignTarget::All)
+            | Self::Intents
+            | Self::Feedback => "GET, HEAD, POST, OPTIONS",
             Self::Intent(_) | Self::Brand(_) => "GET, HEAD, PUT, DELETE, OPTIONS",
+            Self::Learned => "GET, HEAD, DELETE, OPTIONS",
             Self::Keys(KeyTarget::All) => "GET, HEAD, POST, OPTIONS",
             Self::Keys(KeyTarget::One(_)) => "GET, HEAD, PATCH, DELETE, OPTIONS",
             Self::Tenants(TenantTarget::One(_)) => "GET, HEAD, PATCH, OPTIONS",
@@ -213,6 +250,7 @@ impl<'p> Route<'p> {
             "/healthz" => Some(Resource::Health),
             "/usage" => Some(Resource::Usage),
             "/analytics" => Some(Resource::Analytics),
+            "/analytics/roi" => Some(Resource::Return),
             "/audit" => Some(Resource::Audit { verify: false }),
             "/audit/verify" => Some(Resource::Audit { verify: true }),
             "/intents" => Some(Resource::Intents),
@@ -228,12 +266,17 @@ impl<'p> Route<'p> {
             "/posts/score" => Some(Resource::Posts(Task::Score)),
             "/posts/preview" => Some(Resource::Posts(Task::Preview)),
             "/posts/optimize" => Some(Resource::Posts(Task::Optimize)),
+            "/posts/personalize" => Some(Resource::Posts(Task::Personalize)),
+            "/posts/video" => Some(Resource::Posts(Task::Video)),
             "/posts/audio" => Some(Resource::Posts(Task::Audio)),
             "/brands" => Some(Resource::Brands),
+            "/feedback" => Some(Resource::Feedback),
+            "/learned" => Some(Resource::Learned),
             _ => models(rest)
                 .or_else(|| user(rest))
                 .or_else(|| one_of("/intents/", rest).map(Resource::Intent))
                 .or_else(|| one_of("/brands/", rest).map(Resource::Brand))
+                .or_else(|| rest.strip_suffix("/dataset").and_then(|rest| one_of("/brands/", rest)).map(Resource::Dataset))
                 .or_else(|| batching(rest)),
         };
         Self { tenant, resource }
@@ -290,6 +333,12 @@ fn batching(path: &str) -> Option<Resource> {
         ("files", Some(id), Some("content")) => Some(Resource::Files(FileTarget::Content(id))),
         ("batches", None, None) => Some(Resource::Batches(BatchTarget::All)),
         ("batches", Some(id), None) => Some(Resource::Batches(BatchTarget::One(id))),
+        ("campaigns", None, None) => Some(Resource::Campaigns(CampaignTarget::All)),
+        ("campaigns", Some(id), None) if id == "strategy" => Some(Resource::Strategy),
+        ("campaigns", Some(id), None) => Some(Resource::Campaigns(CampaignTarget::One(id))),
+        ("campaigns", Some(id), Some("events")) => Some(Resource::Campaigns(CampaignTarget::Events(id))),
+        ("campaigns", Some(id), Some("calendar.ics")) => Some(Resource::Campaigns(CampaignTarget::Calendar(id))),
+        ("campaigns", Some(id), Some("posts.csv")) => Some(Resource::Campaigns(CampaignTarget::Table(id))),
         ("batches", Some(id), Some("cancel")) => Some(Resource::Batches(BatchTarget::Cancel(id))),
         _ => None,
     }

@@ -43,12 +43,12 @@ impl<S: Storage> Store<S> {
         Ok(json!({"parts": part}))
     }
 
-    pub(super) fn end_file(&mut self, file: &str, expires_ms: u64, head: &[u8]) -> Result<Value, Failure> {
+    pub(super) fn end_file(&mut self, file: &str, kept_ms: u64, head: &[u8]) -> Result<Value, Failure> {
         if self.storage.query("SELECT 1 FROM files WHERE id = ?1 AND ready = 0", &cells![file])?.is_empty() {
             return Ok(refused("unknown"));
         }
-        let sql = "UPDATE files SET ready = 1, expires_ms = ?2, head = ?3 WHERE id = ?1";
-        self.batch.add(sql, cells![file, expires_ms, head.to_vec()]);
+        let sql = "UPDATE files SET ready = 1, expires_ms = created_ms + ?2, head = ?3 WHERE id = ?1";
+        self.batch.add(sql, cells![file, kept_ms, head.to_vec()]);
         self.flush()?;
         Ok(done())
     }
@@ -143,6 +143,7 @@ impl<S: Storage> Store<S> {
     pub(super) fn erase(&mut self, all: bool) -> Result<Value, Failure> {
         let count = |sql| Ok::<_, Failure>(self.storage.query(sql, &[])?.first().map_or(0, |row| row.number(0)));
         let (files, results) = (count("SELECT COUNT(*) FROM files")?, count("SELECT COUNT(*) FROM results")?);
+        let posts = self.erase_campaigns(all)?;
         self.end_all("data_erased", "The tenant's stored data was erased while the batch was open.")?;
         for sql in ["DELETE FROM files", "DELETE FROM file_parts", "DELETE FROM results", "UPDATE batches SET head = x''"] {
             self.batch.add(sql, Vec::new());
@@ -150,6 +151,6 @@ impl<S: Storage> Store<S> {
         if all {
             self.batch.add("DELETE FROM batches", Vec::new());
         }
-        Ok(json!({"files": files, "results": results}))
+        Ok(json!({"files": files, "results": results, "posts": posts}))
     }
 }

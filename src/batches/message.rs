@@ -6,6 +6,7 @@
 use serde_json::{Map, Value};
 
 use crate::admission::record::Region;
+use crate::campaigns::message::Asked;
 
 /// What a store is asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,8 +24,8 @@ pub enum Ask {
     EndFile {
         /// The file.
         file: String,
-        /// Until when it is kept, in ms since 1970.
-        expires_ms: u64,
+        /// For how long it is kept from its creation on, in ms.
+        kept_ms: u64,
     },
     /// A file.
     File {
@@ -131,6 +132,8 @@ pub enum Ask {
         /// Whether these are the hours.
         off_peak: bool,
     },
+    /// Something of campaigns.
+    Campaign(Asked),
     /// Removes every file and result, and ends every batch.
     Erase {
         /// The batches too.
@@ -412,8 +415,8 @@ impl Ask {
                 let parts = written_list(parts, |(lines, bytes, sealed)| Value::from(vec![*lines, *bytes, wide(*sealed)]));
                 vec![("ask", "put_parts".into()), ("file", file.as_str().into()), ("parts", parts)]
             }
-            Self::EndFile { file, expires_ms } => {
-                vec![("ask", "end_file".into()), ("file", file.as_str().into()), ("expires_ms", (*expires_ms).into())]
+            Self::EndFile { file, kept_ms } => {
+                vec![("ask", "end_file".into()), ("file", file.as_str().into()), ("kept_ms", (*kept_ms).into())]
             }
             Self::File { id } => vec![("ask", "file".into()), ("id", id.as_str().into())],
             Self::Files { purpose, after, limit, ascending } => vec![
@@ -463,6 +466,7 @@ impl Ask {
                 ("unreadable", (*unreadable).into()),
             ],
             Self::Tick { off_peak } => vec![("ask", "tick".into()), ("off_peak", (*off_peak).into())],
+            Self::Campaign(asked) => vec![("ask", "campaign".into()), ("asked", asked.written())],
             Self::Erase { all } => vec![("ask", "erase".into()), ("all", (*all).into())],
             Self::Remember { tenant, region } => {
                 vec![("ask", "remember".into()), ("tenant", tenant.as_str().into()), ("region", written_region(*region))]
@@ -489,7 +493,7 @@ impl Ask {
                 };
                 Self::PutParts { file: file()?, parts: listed(value, "parts", part)? }
             }
-            "end_file" => Self::EndFile { file: file()?, expires_ms: number(value, "expires_ms")? },
+            "end_file" => Self::EndFile { file: file()?, kept_ms: number(value, "kept_ms")? },
             "file" => Self::File { id: id()? },
             "files" => Self::Files {
                 purpose: text(value, "purpose"),
@@ -532,6 +536,7 @@ impl Ask {
                 unreadable: flag(value, "unreadable"),
             },
             "tick" => Self::Tick { off_peak: flag(value, "off_peak") },
+            "campaign" => Self::Campaign(Asked::read(value.get("asked")?)?),
             "erase" => Self::Erase { all: flag(value, "all") },
             "remember" => Self::Remember { tenant: text(value, "tenant")?, region: region(value) },
             "remembered" => Self::Remembered,

@@ -26,7 +26,7 @@ pub const STORE: &str = "STORE";
 pub const QUEUE: &str = "BATCHES";
 
 /// What a line may ask for: the resources that answer in one piece.
-pub const ENDPOINTS: [&str; 10] = [
+pub const ENDPOINTS: [&str; 12] = [
     "/v1/chat/completions",
     "/v1/completions",
     "/v1/embeddings",
@@ -36,7 +36,9 @@ pub const ENDPOINTS: [&str; 10] = [
     "/v1/posts/humanize",
     "/v1/posts/score",
     "/v1/posts/optimize",
+    "/v1/posts/personalize",
     "/v1/posts/audio",
+    "/v1/posts/video",
 ];
 
 /// The largest file, in bytes: what Cloudflare takes in one request on every plan.

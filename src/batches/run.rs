@@ -16,6 +16,7 @@ use crate::Gateway;
 use crate::admission::record::Region;
 use crate::admission::{OWN_LEDGER, Tenant, tenant_of};
 use crate::boundary::{Call, LedgerFailure, Sealing};
+use crate::campaigns;
 use crate::cloud::route::rules::minute_of_week;
 use crate::config::Config;
 use crate::error::Error;
@@ -62,6 +63,9 @@ fn unreachable_store() -> Error {
 /// # Errors
 /// What keeps it from being worked off now: the queue brings it again.
 pub async fn work(gateway: &Gateway, call: &Call, work: &Work) -> Result<(), Error> {
+    if work.batch.starts_with(campaigns::PREFIX) {
+        return campaigns::run::work(gateway, call, work).await;
+    }
     let config = gateway.config()?;
     let tenant = tenant_of(gateway, config, call, &work.tenant).await?;
     let shop = Shop { call, tenant: &work.tenant, region: work.region };

@@ -323,7 +323,8 @@ impl<S: Storage> Store<S> {
         self.overdue()?;
         self.flush()?;
         let rows = self.storage.query("SELECT id FROM batches WHERE open = 1", &[])?;
-        let mut open = 0_u64;
+        self.campaigns_due()?;
+        let mut open = self.open_campaigns()?;
         for row in &rows {
             let Some(record) = self.record(row.text(0))? else { continue };
             open = open.saturating_add(1);

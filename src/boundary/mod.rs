@@ -190,6 +190,11 @@ impl Call {
         self.granted
     }
 
+    /// The id that the answer goes out with, once that is known.
+    pub fn told_id(&self) -> Option<String> {
+        Some(self.observed.borrow().request_id.clone()).filter(|id| !id.is_empty())
+    }
+
     /// Lets the page that asks read every answer from now on, errors too: admission has found that its origin is the caller's.
     pub fn let_page_read(&self) {
         self.page_may_read.set(true);

@@ -67,7 +67,8 @@ async fn once(asker: Asker<'_>, inquiry: &Inquiry, fault: Option<&str>) -> Resul
     let body = inquiry.body(model, fault);
     let request = CompletionRequest::read(&body, Endpoint::Chat)?;
     let input_tokens = request.input_tokens();
-    let chain = Chain::of(&config.models, model, Needs { pictures: false, input_tokens }, |id| caller.may(config, id));
+    let chain =
+        Chain::of(&config.models, model, Needs { pictures: !inquiry.pictures.is_empty(), input_tokens }, |id| caller.may(config, id));
     let user = caller.end_user(inquiry.user.as_deref());
     let kept = inquiry.kept && caller.stores();
     let mut account = Account::of_inquiry(asker, user, kept, &body);

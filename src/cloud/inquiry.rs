@@ -1,5 +1,7 @@
 //! A question of the gateway's own, put to a model on a caller's behalf, which answers in JSON by a strict schema.
 
+use std::rc::Rc;
+
 use serde_json::{Value, json};
 
 use super::fit;
@@ -20,6 +22,8 @@ pub struct Inquiry {
     pub system: String,
     /// What it is to be done with: parts of one message.
     pub parts: Vec<String>,
+    /// Pictures behind them, as `data:` URLs.
+    pub pictures: Rc<[String]>,
     /// The schema's name: letters, digits, `_` and `-`.
     pub name: &'static str,
     /// The schema, within the limits of strict mode: 5,000 characters, `additionalProperties: false` in every object, no `pattern`, `format`,
@@ -76,6 +80,7 @@ impl Inquiry {
     pub fn body(&self, model: Resolved<'_>, fault: Option<&str>) -> Vec<u8> {
         let text = |text: &str| json!({"type": "text", "text": text});
         let mut parts: Vec<Value> = self.parts.iter().map(|part| text(part)).collect();
+        parts.extend(self.pictures.iter().map(|url| json!({"type": "image_url", "image_url": {"url": url}})));
         if let Some(fault) = fault {
             parts.push(text(&format!("Your last answer could not be used: {fault}. Answer again, exactly by the schema.")));
         }

@@ -148,6 +148,17 @@ impl Models {
         self.rows.iter().map(|(id, row)| (id.as_str(), row))
     }
 
+    /// Whether a model, by its row, sees pictures; what stands in no row is not known to.
+    pub fn sees(&self, name: &str) -> bool {
+        self.resolve(name).row.is_some_and(|row| row.capabilities.contains(&Capability::Vision))
+    }
+
+    /// The model of the highest quality of those that see pictures and may be called.
+    pub fn seeing(&self, may_call: impl Fn(&str) -> bool) -> Option<&str> {
+        let able = self.rows().filter(|(id, _)| self.sees(id) && may_call(id));
+        able.max_by_key(|(_, row)| row.quality).map(|(id, _)| id)
+    }
+
     /// Whether a list of ids and aliases has the model behind a name.
     pub fn lists(&self, list: &[String], name: &str) -> bool {
         let id = self.resolve(name).id;

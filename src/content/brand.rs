@@ -9,6 +9,7 @@ use super::entities::{Entity, Kind, entities};
 use super::platform::Platform;
 use super::tracking::Tracking;
 use crate::error::Error;
+use crate::learning::examples::Approved;
 
 /// The kind of document that a brand is.
 pub const KIND: &str = "brand";
@@ -22,7 +23,7 @@ const LONGEST_WORD: usize = 60;
 const MOST_ENTRIES: usize = 100;
 
 /// A brand as it is written down.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Brand {
     /// What it is called.
@@ -46,6 +47,9 @@ pub struct Brand {
     /// Posts as it would write them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub examples: Vec<String>,
+    /// Posts that people have approved: they are no part of what is written down.
+    #[serde(skip)]
+    pub approved: Vec<Approved>,
     /// Links that every post has.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub links: Vec<String>,

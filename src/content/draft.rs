@@ -6,8 +6,10 @@ use super::brand::Brand;
 use super::compose::{Composed, Frame, cleaned, compose, enforced};
 use super::facts::{Kind as FactKind, facts, invented, lost};
 use super::order::Order;
+use super::person::privacy;
 use super::platform::{Platform, Rules};
 use super::prompt;
+use super::sentences::shortened;
 use super::wording::score;
 use crate::edge::language::{UNKNOWN, detect};
 
@@ -55,7 +57,7 @@ pub enum Judged {
     Useless(Fault),
 }
 
-fn useless(code: &'static str, words: impl Into<String>) -> Judged {
+pub(super) fn useless(code: &'static str, words: impl Into<String>) -> Judged {
     Judged::Useless(Fault { code, words: words.into() })
 }
 
@@ -63,7 +65,8 @@ fn useless(code: &'static str, words: impl Into<String>) -> Judged {
 pub fn draft(answer: &Value, slots: &[Slot], slot: &Slot) -> Option<Draft> {
     let mended = answer.as_str().and_then(mended);
     let answer = mended.as_ref().unwrap_or(answer);
-    let alone = || Some(answer).filter(|answer| slots.len() == 1 && (answer.get("text").is_some() || answer.get("score").is_some()));
+    let alone =
+        || Some(answer).filter(|answer| slots.len() == 1 && ["text", "score", "spoken"].iter().any(|name| answer.get(name).is_some()));
     let within = || {
         // One wrapping more, or a list in the order of the places.
         let inner = answer.as_object().filter(|fields| fields.len() == 1)?.values().next()?;
@@ -77,12 +80,14 @@ pub fn draft(answer: &Value, slots: &[Slot], slot: &Slot) -> Option<Draft> {
     let text = |value: &Value| value.as_str().map(str::to_owned);
     let named = |names: &[&str]| names.iter().find_map(|name| found.get(*name));
     let list = match named(&["hashtags", "reasons"]) {
+        // What a scene shows, in this order.
+        None if found.get("spoken").is_some() => ["visual", "caption"].map(|name| named(&[name]).and_then(text).unwrap_or_default()).into(),
         Some(Value::Array(items)) => items.iter().filter_map(text).collect(),
         Some(Value::String(words)) => words.split_whitespace().map(str::to_owned).collect(),
         _ => Vec::new(),
     };
-    let number = named(&["score"]).and_then(|score| score.as_f64().or_else(|| score.as_str()?.trim().parse().ok()));
-    let said = text(found).or_else(|| named(&["text", "post", "content", "caption"]).and_then(text));
+    let number = named(&["score", "image"]).and_then(|score| score.as_f64().or_else(|| score.as_str()?.trim().parse().ok()));
+    let said = text(found).or_else(|| named(&["spoken", "text", "post", "content", "caption"]).and_then(text));
     Some(Draft { text: said.unwrap_or_default(), list, number: number.filter(|number| number.is_finite()) })
 }
 
@@ -231,12 +236,12 @@ fn refuses(text: &str) -> bool {
 }
 
 /// Links of a text that nobody has given.
-fn strange_links(text: &str, given: &str) -> Vec<String> {
+pub(super) fn strange_links(text: &str, given: &str) -> Vec<String> {
     invented(given, text).into_iter().filter(|fact| fact.kind == FactKind::Link).map(|fact| fact.text).collect()
 }
 
 /// What must hold for every draft. The draft comes back without what can be taken out.
-fn sound(order: &Order, brand: Option<&Brand>, draft: Draft, given: &str) -> Result<(Draft, Option<Fault>), Judged> {
+pub(super) fn sound(order: &Order, brand: Option<&Brand>, draft: Draft, given: &str) -> Result<(Draft, Option<Fault>), Judged> {
     let mut text = cleaned(&draft.text);
     if text.is_empty() {
         return Err(useless("missing", "it is missing or empty"));
@@ -279,7 +284,7 @@ fn graded(draft: Draft, fault: Option<Fault>) -> Judged {
 /// Judges a new post.
 pub fn written(order: &Order, rules: &Rules, frame: Frame<'_>, draft: Option<Draft>) -> Judged {
     let Some(draft) = draft else { return useless("missing", "it is missing") };
-    let given = [order.subject.as_str(), &order.links.join(" "), &frame.links.join(" ")].join(" ");
+    let given = [order.given(frame.brand).as_str(), &frame.links.join(" ")].join(" ");
     match sound(order, frame.brand, draft, &given) {
         Err(judged) => judged,
         Ok((draft, fault)) => {
@@ -298,7 +303,7 @@ fn too_long(rules: &Rules) -> Fault {
 }
 
 /// What of the source an adaptation must have: all of it, but what its own tracking adds.
-fn unfaithful(source: &str, whole: &str, given: &str) -> Option<Fault> {
+pub(super) fn unfaithful(source: &str, whole: &str, given: &str) -> Option<Fault> {
     let missing = lost(source, whole);
     let names =
         |facts: &[super::facts::Fact]| facts.iter().take(8).map(|fact| format!("`{}`", fact.text)).collect::<Vec<String>>().join(", ");
@@ -313,7 +318,8 @@ fn unfaithful(source: &str, whole: &str, given: &str) -> Option<Fault> {
 pub fn adapted(order: &Order, rules: &Rules, frame: Frame<'_>, draft: Option<Draft>) -> Judged {
     let Some(draft) = draft else { return useless("missing", "it is missing") };
     let source = order.subject.as_str();
-    let given = [source, &frame.links.join(" ")].join(" ");
+    let person = order.person.as_ref().map(super::person::Person::given).unwrap_or_default();
+    let given = [source, &frame.links.join(" "), &person].join("\n");
     let (draft, fault) = match sound(order, frame.brand, draft, &given) {
         Err(judged) => return judged,
         Ok(sound) => sound,
@@ -335,7 +341,7 @@ pub fn adapted(order: &Order, rules: &Rules, frame: Frame<'_>, draft: Option<Dra
 }
 
 /// A text that was to stay in its language, and has not.
-fn translated(order: &Order, source: &str, text: &str) -> Option<Fault> {
+pub(super) fn translated(order: &Order, source: &str, text: &str) -> Option<Fault> {
     let own = detect(source);
     let stays = order.language.is_none() && own.code != UNKNOWN && own.confidence >= 0.8;
     (stays && is_foreign(text, own.code))
@@ -360,7 +366,44 @@ pub fn rewritten(order: &Order, brand: Option<&Brand>, source: &str, draft: Opti
     if score(&text) > score(source) {
         return useless("reads_worse", "it has more stock phrases, dashes or even sentences than the text");
     }
+    if let Some(fault) = order.person.as_ref().and_then(|_| privacy::fault(&[order.given(brand).as_str(), source].join("\n"), &text)) {
+        return Judged::Useless(fault);
+    }
     Judged::Good(Draft { text, ..draft })
+}
+
+/// Judges a post for one person: as one from an instruction or a text, and it knows nothing of the person that was not given.
+pub fn personal(order: &Order, rules: &Rules, frame: Frame<'_>, draft: Option<Draft>) -> Judged {
+    let given = [order.given(frame.brand).as_str(), &frame.links.join("\n"), &frame.hashtags.join("\n")].join("\n");
+    let draft = draft.map(|draft| Draft { text: privacy::without_strange_hashtags(&given, &draft.text), ..draft });
+    let judged = if order.from_text { adapted(order, rules, frame, draft) } else { written(order, rules, frame, draft) };
+    let known = |mut draft: Draft| match privacy::fault(&given, &draft.text) {
+        Some(fault) => Err(Judged::Useless(fault)),
+        None => {
+            let whole = format!("{given}\n{}", draft.text);
+            draft.list.retain(|tag| privacy::is_known_tag(&whole, tag));
+            Ok(draft)
+        }
+    };
+    match judged {
+        Judged::Good(draft) => known(draft).map_or_else(|judged| judged, Judged::Good),
+        Judged::Usable(draft, fault) => known(draft).map_or_else(|judged| judged, |draft| Judged::Usable(draft, fault)),
+        useless @ Judged::Useless(_) => useless,
+    }
+}
+
+/// Judges the alternative text of a picture, of so many characters at the most.
+pub fn described(order: &Order, brand: Option<&Brand>, room: usize, draft: Option<Draft>) -> Judged {
+    let Some(draft) = draft else { return useless("missing", "it is missing") };
+    let judged = sound(order, brand, draft, &order.given(brand));
+    let (draft, fault) = match judged {
+        Err(judged) => return judged,
+        Ok(sound) => sound,
+    };
+    let text = enforced(brand, &draft.text).replace('\n', " ");
+    let long = (text.chars().count() > room)
+        .then(|| Fault { code: "too_long", words: format!("an alternative text has {room} characters at the most") });
+    graded(Draft { text: shortened(&text, room), ..draft }, fault.or(long))
 }
 
 /// Judges a score with its reasons.
@@ -384,7 +427,7 @@ pub fn scored(draft: Option<Draft>) -> Judged {
 /// What a post says when no model has written one: the order's own words, without the order in them.
 pub fn stand_in(order: &Order) -> String {
     let subject = cleaned(&order.subject);
-    if !matches!(order.task, super::order::Task::Posts | super::order::Task::Optimize) {
+    if order.from_text {
         return subject;
     }
     const ABOUT: [&str; 9] =

@@ -138,7 +138,7 @@ fn plain_link(link: &str) -> String {
 }
 
 /// A text in lower case, whose words stand between single spaces.
-fn folded(text: &str) -> String {
+pub(super) fn folded(text: &str) -> String {
     let mut folded = String::from(" ");
     for character in text.chars().flat_map(char::to_lowercase) {
         if character.is_alphanumeric() {

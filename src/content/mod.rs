@@ -4,6 +4,7 @@
 //! Everything in this folder decides, but where a file says otherwise: functions of their arguments, without runtime, clock or randomness.
 
 pub mod brand;
+pub mod campaign;
 pub mod compose;
 pub mod composed;
 pub mod count;
@@ -12,11 +13,14 @@ pub mod emoji;
 pub mod entities;
 pub mod export;
 pub mod facts;
+pub mod film;
 pub mod fit;
 pub mod gsm;
 pub mod history;
 pub mod order;
 pub mod patterns;
+pub mod person;
+pub mod pictures;
 pub mod platform;
 pub mod prompt;
 pub mod score;

@@ -2,15 +2,25 @@
 
 use serde::Deserialize;
 
-use super::brand::{check_id, hashtag, is_language, is_link};
+mod tasks;
+mod tones;
+
+use super::brand::{Brand, check_id, hashtag, is_language, is_link};
+use super::film;
 use super::history::{Entry, Study};
+use super::person::Person;
+use super::pictures::{Pictures, checked};
 use super::platform::{PLATFORMS, Platform};
 use super::speech::{RATES, WORDS_A_MINUTE};
 use crate::admission::reading;
 use crate::error::Error;
 use crate::protocol::json::Document;
+use crate::protocol::request::refusal;
 use crate::understanding::Mode;
 use crate::understanding::asked::end_user;
+
+pub use tasks::Task;
+pub use tones::{TONES, Tone};
 
 /// The most posts of one order, platforms times variants: each is written, and a request has two minutes.
 pub const MOST_POSTS: usize = 60;
@@ -22,134 +32,6 @@ const LONGEST_TEXT: usize = 32 * 1024;
 const LONGEST_AUDIENCE: usize = 500;
 /// The most links and the most hashtags.
 const MOST_EXTRAS: usize = 10;
-
-/// What is to be done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Task {
-    /// Posts from an instruction.
-    Posts,
-    /// One text for several platforms.
-    Adapt,
-    /// A text in other words, of a tone and a brand.
-    Humanize,
-    /// How posts may do.
-    Score,
-    /// What platforms make of a text.
-    Preview,
-    /// What a history of posts shows, and posts that follow it.
-    Optimize,
-    /// A text for listening.
-    Audio,
-}
-
-impl Task {
-    /// The name, as the path has it.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Posts => "posts",
-            Self::Adapt => "adapt",
-            Self::Humanize => "humanize",
-            Self::Score => "score",
-            Self::Preview => "preview",
-            Self::Optimize => "optimize",
-            Self::Audio => "audio",
-        }
-    }
-
-    /// The field that says what it is about.
-    pub const fn subject(self) -> &'static str {
-        match self {
-            Self::Posts | Self::Optimize => "instruction",
-            _ => "text",
-        }
-    }
-
-    /// The fields of its body.
-    const fn fields(self) -> &'static [&'static str] {
-        match self {
-            Self::Posts => &[
-                "instruction",
-                "platforms",
-                "variants",
-                "brand",
-                "tone",
-                "language",
-                "audience",
-                "links",
-                "hashtags",
-                "steps",
-                "thread",
-                "model",
-                "stream",
-                "user",
-                "store",
-            ],
-            Self::Adapt => &[
-                "text",
-                "platforms",
-                "brand",
-                "tone",
-                "language",
-                "audience",
-                "links",
-                "hashtags",
-                "steps",
-                "thread",
-                "model",
-                "stream",
-                "user",
-                "store",
-            ],
-            Self::Humanize => &["text", "brand", "tone", "language", "audience", "model", "stream", "user", "store"],
-            Self::Score => &["text", "platforms", "audience", "edge", "model", "stream", "user", "store"],
-            Self::Preview => &["text", "platforms", "brand", "hashtags", "links"],
-            Self::Optimize => &[
-                "instruction",
-                "history",
-                "platforms",
-                "variants",
-                "brand",
-                "tone",
-                "language",
-                "audience",
-                "links",
-                "hashtags",
-                "steps",
-                "thread",
-                "model",
-                "stream",
-                "user",
-                "store",
-            ],
-            Self::Audio => &["text", "words_per_minute"],
-        }
-    }
-}
-
-/// How a text is to sound.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Tone {
-    /// Its name in requests.
-    pub name: &'static str,
-    /// What a model is told of it.
-    pub described: &'static str,
-}
-
-/// The tones.
-pub const TONES: [Tone; 12] = [
-    Tone { name: "friendly", described: "warm and open, as to somebody one likes" },
-    Tone { name: "professional", described: "competent and calm, without jargon" },
-    Tone { name: "casual", described: "relaxed, with contractions, as in a chat" },
-    Tone { name: "formal", described: "polite and complete, without contractions" },
-    Tone { name: "playful", described: "light, with a wink" },
-    Tone { name: "witty", described: "dry and clever, never at somebody's cost" },
-    Tone { name: "bold", described: "short, plain and sure" },
-    Tone { name: "inspiring", described: "encouraging, by something concrete" },
-    Tone { name: "informative", described: "facts first, nothing that sells" },
-    Tone { name: "empathetic", described: "understanding, from the reader's side" },
-    Tone { name: "urgent", described: "says what to do and by when, without alarm" },
-    Tone { name: "storytelling", described: "a small scene with somebody in it" },
-];
 
 /// Which steps are taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -176,6 +58,8 @@ pub struct Order {
     pub task: Task,
     /// The instruction, or the text.
     pub subject: String,
+    /// Whether the subject is a text, whose facts survive; else it is an instruction.
+    pub from_text: bool,
     /// The platforms, each once, in the order in which they were named.
     pub platforms: Vec<Platform>,
     /// How many posts for each platform.
@@ -198,6 +82,8 @@ pub struct Order {
     pub thread: bool,
     /// The model.
     pub model: Option<String>,
+    /// What it may cost at the most, in micro-dollars.
+    pub most: Option<u64>,
     /// Who may score.
     pub mode: Mode,
     /// Whether progress is told in a stream.
@@ -208,6 +94,12 @@ pub struct Order {
     pub stored: bool,
     /// The history of published posts.
     pub study: Option<Study>,
+    /// Who the posts are for.
+    pub person: Option<Person>,
+    /// What the posts show.
+    pub pictures: Pictures,
+    /// How long a video is to take, in seconds.
+    pub seconds: Option<u32>,
     /// The rate of speaking.
     pub words_a_minute: u32,
 }
@@ -241,6 +133,8 @@ struct Body {
     #[serde(default)]
     model: Option<String>,
     #[serde(default)]
+    most_micro_dollars: Option<u64>,
+    #[serde(default)]
     edge: Option<Mode>,
     #[serde(default)]
     stream: Option<bool>,
@@ -249,13 +143,15 @@ struct Body {
     #[serde(default)]
     store: Option<bool>,
     #[serde(default)]
-    history: Option<Vec<Entry>>,
+    images: Option<Vec<String>>,
+    #[serde(default)]
+    seconds: Option<u32>,
     #[serde(default)]
     words_per_minute: Option<u32>,
 }
 
 /// A field that cannot be as it is.
-pub(super) fn wrong(path: impl Into<String>, what: &str) -> Error {
+pub fn wrong(path: impl Into<String>, what: &str) -> Error {
     let path = path.into();
     let message = format!("`{path}` {what}.");
     Error::invalid("wrong_value", path, message)
@@ -268,42 +164,44 @@ impl Order {
     /// 400 naming the field.
     pub fn read(task: Task, body: &[u8]) -> Result<Self, Error> {
         // One type for all bodies is a fifth of the code of five; so what each of them knows is checked here.
-        if let Ok(document) = Document::read(body) {
-            for (key, _) in document.root().members() {
-                if !task.fields().iter().any(|known| key.is(known)) {
-                    let shown: String = key.text().unwrap_or_default().chars().take(64).collect();
-                    let message = format!("`{shown}` is not known here. Use one of {}.", task.fields().join(", "));
-                    return Err(Error::invalid("unknown_field", shown, message));
-                }
+        let document = Document::read(body).map_err(refusal)?;
+        let root = document.root();
+        for (key, _) in root.members() {
+            if !task.fields().any(|known| key.is(known)) {
+                let shown: String = key.text().unwrap_or_default().chars().take(64).collect();
+                let known: Vec<&str> = task.fields().collect();
+                let message = format!("`{shown}` is not known here. Use one of {}.", known.join(", "));
+                return Err(Error::invalid("unknown_field", shown, message));
             }
         }
-        let body: Body = reading::read(body)?;
-        let subject = match task {
-            Task::Posts | Task::Optimize => body.instruction,
-            _ => body.text,
-        };
+        let body: Body = reading::value(root)?;
+        let (subject, from_text) = subject(task, body.instruction, body.text)?;
+        let person = if task == Task::Personalize { Some(Person::read(root)?) } else { None };
+        let study = if task == Task::Optimize { Some(Study::of(reading::required::<Vec<Entry>>(root, "history")?)?) } else { None };
         let order = Self {
             task,
-            subject: checked_subject(task, subject)?,
+            subject,
+            from_text,
             platforms: platforms(task, body.platforms)?,
             variants: body.variants.map_or(1, |given| usize::try_from(given).unwrap_or(usize::MAX)),
             brand: body.brand,
             tone: body.tone.map(|name| tone(&name)).transpose()?,
-            language: body.language,
+            language: body.language.or_else(|| person.as_ref().and_then(Person::language).map(str::to_owned)),
             audience: body.audience.filter(|text| !text.trim().is_empty()),
             links: body.links.unwrap_or_default(),
             hashtags: hashtags(body.hashtags.unwrap_or_default())?,
             steps: body.steps.unwrap_or_default(),
             thread: body.thread.unwrap_or(task == Task::Adapt || task == Task::Preview),
             model: body.model,
+            most: body.most_micro_dollars,
             mode: body.edge.unwrap_or(Mode::Only),
             stream: body.stream == Some(true),
             user: end_user(body.user)?,
             stored: body.store != Some(false),
-            study: match (task, body.history) {
-                (Task::Optimize, None) => return Err(Error::invalid("missing_field", "history", "`history` is missing: give it.")),
-                (_, history) => history.map(Study::of).transpose()?,
-            },
+            study,
+            person,
+            pictures: checked(body.images.unwrap_or_default())?,
+            seconds: body.seconds,
             words_a_minute: body.words_per_minute.unwrap_or(WORDS_A_MINUTE),
         };
         order.check()?;
@@ -320,6 +218,9 @@ impl Order {
         }
         if !(RATES.0..=RATES.1).contains(&self.words_a_minute) {
             return Err(wrong("words_per_minute", &format!("must be a whole number from {} to {}", RATES.0, RATES.1)));
+        }
+        if self.task == Task::Video {
+            film::check(self.seconds, &self.platforms)?;
         }
         if let Some(brand) = &self.brand {
             check_id(brand)?;
@@ -342,31 +243,59 @@ impl Order {
         }
     }
 
-    /// The language that the result is to be in, where that is known: the caller's word, else the brand's usual one.
+    /// The field that says what it is about.
+    pub const fn subject_field(&self) -> &'static str {
+        if self.from_text { "text" } else { "instruction" }
+    }
+
+    /// All that was given for the posts, the brand's words too, as a text whose facts they may have.
+    pub fn given(&self, brand: Option<&Brand>) -> String {
+        let mut given = vec![self.subject.clone(), self.links.join("\n"), self.hashtags.join("\n")];
+        given.extend(self.audience.clone());
+        if let Some(brand) = brand {
+            let lists = [&brand.does, &brand.examples, &brand.links, &brand.hashtags];
+            given.extend([brand.name.clone(), brand.voice.clone()]);
+            given.extend(lists.iter().map(|list| list.join("\n")));
+            given.extend(brand.vocabulary.values().cloned());
+        }
+        given.extend(self.person.as_ref().map(Person::given));
+        given.join("\n")
+    }
+
+    /// The language that the result is to be in, where that is known: the caller's word, the person's, else the brand's usual one.
     pub fn wanted_language<'o>(&'o self, languages: &'o [String]) -> Option<&'o str> {
         // What is rewritten stays in its own language unless the caller says otherwise.
-        let usual = languages.first().filter(|_| matches!(self.task, Task::Posts | Task::Optimize));
+        let usual = languages.first().filter(|_| !self.from_text);
         self.language.as_ref().or(usual).map(String::as_str)
     }
 }
 
-fn checked_subject(task: Task, given: Option<String>) -> Result<String, Error> {
-    let field = task.subject();
-    let subject = given.ok_or_else(|| Error::invalid("missing_field", field, format!("`{field}` is missing: give it.")))?;
-    let long = match task {
-        Task::Posts | Task::Optimize => subject.chars().count() > LONGEST_INSTRUCTION,
-        _ => subject.len() > LONGEST_TEXT,
+/// What it is about, and whether that is a text.
+fn subject(task: Task, instruction: Option<String>, text: Option<String>) -> Result<(String, bool), Error> {
+    let (wants_instruction, wants_text) = task.subjects();
+    let from_text = wants_text && (text.is_some() || !wants_instruction);
+    let field = if from_text { "text" } else { "instruction" };
+    if wants_text && wants_instruction && text.is_some() && instruction.is_some() {
+        return Err(wrong("text", "stands beside `instruction`: give one of the two"));
+    }
+    let missing = || {
+        let also = if wants_text && wants_instruction { ", or `text`" } else { "" };
+        Error::invalid("missing_field", field, format!("`{field}` is missing: give it{also}."))
+    };
+    let subject = if from_text { text } else { instruction }.ok_or_else(missing)?;
+    let (long, most) = if from_text {
+        (subject.len() > LONGEST_TEXT, format!("{LONGEST_TEXT} bytes"))
+    } else {
+        (subject.chars().count() > LONGEST_INSTRUCTION, format!("{LONGEST_INSTRUCTION} characters"))
     };
     if long {
-        let most =
-            if task.subject() == "instruction" { format!("{LONGEST_INSTRUCTION} characters") } else { format!("{LONGEST_TEXT} bytes") };
         return Err(wrong(field, &format!("is longer than {most}")));
     }
     // A live preview begins with an empty text.
     if task != Task::Preview && !subject.chars().any(|character| !character.is_whitespace() && !character.is_control()) {
         return Err(wrong(field, "is empty: give a text"));
     }
-    Ok(subject)
+    Ok((subject, from_text))
 }
 
 fn platforms(task: Task, given: Option<Vec<String>>) -> Result<Vec<Platform>, Error> {
@@ -375,6 +304,7 @@ fn platforms(task: Task, given: Option<Vec<String>>) -> Result<Vec<Platform>, Er
             Task::Preview => Ok(PLATFORMS.to_vec()),
             // It is for no platform.
             Task::Humanize | Task::Audio => Ok(Vec::new()),
+            Task::Video => Ok(film::USUAL.to_vec()),
             _ => Err(Error::invalid("missing_field", "platforms", "`platforms` is missing: give it.")),
         };
     };

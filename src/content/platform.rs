@@ -98,6 +98,10 @@ pub struct Rules {
     pub title: Option<usize>,
     /// The longest text beside a picture, in the platform's count, where it differs.
     pub caption: Option<usize>,
+    /// The longest alternative text of a picture, in characters.
+    pub alt: Option<usize>,
+    /// The longest video of the short form, in seconds.
+    pub video_seconds: Option<usize>,
     /// About what is shown before "see more", in characters.
     pub fold: Option<usize>,
     /// Characters that a text must not have.
@@ -180,6 +184,8 @@ impl Platform {
             images: None,
             title: None,
             caption: None,
+            alt: None,
+            video_seconds: None,
             fold: None,
             forbidden: &[],
             clickable_links: true,
@@ -198,6 +204,9 @@ impl Platform {
                 // What twitter-text calls invalid characters.
                 forbidden: &['\u{fffe}', '\u{feff}', '\u{ffff}'],
                 threads: true,
+                alt: Some(1000),
+                // Without a subscription.
+                video_seconds: Some(140),
                 source: "https://docs.x.com/fundamentals/counting-characters",
                 ..rules
             },
@@ -208,6 +217,8 @@ impl Platform {
                 bare_links: true,
                 images: Some(4),
                 threads: true,
+                alt: Some(2000),
+                video_seconds: Some(180),
                 source: "https://github.com/bluesky-social/atproto/blob/main/lexicons/app/bsky/feed/post.json",
                 ..rules
             },
@@ -217,6 +228,7 @@ impl Platform {
                 hashtags: Some(1),
                 images: Some(20),
                 threads: true,
+                video_seconds: Some(300),
                 source: "https://developers.facebook.com/docs/threads/overview",
                 ..rules
             },
@@ -228,6 +240,7 @@ impl Platform {
                 mention: Mention::Remote,
                 images: Some(4),
                 threads: true,
+                alt: Some(1500),
                 source: "https://docs.joinmastodon.org/user/posting/",
                 ..rules
             },
@@ -236,6 +249,9 @@ impl Platform {
                 count: Count::Utf16,
                 images: Some(20),
                 fold: Some(140),
+                alt: Some(1000),
+                // From a telephone.
+                video_seconds: Some(600),
                 source: "https://learn.microsoft.com/linkedin/marketing/community-management/shares/posts-api",
                 ..rules
             },
@@ -247,6 +263,9 @@ impl Platform {
                 images: Some(10),
                 fold: Some(125),
                 clickable_links: false,
+                alt: Some(1000),
+                // Reels.
+                video_seconds: Some(180),
                 source: "https://developers.facebook.com/docs/instagram-platform/instagram-graph-api/reference/ig-user/media",
                 ..rules
             },
@@ -256,6 +275,9 @@ impl Platform {
                 count: Count::Utf16,
                 images: Some(35),
                 clickable_links: false,
+                alt: Some(300),
+                // Recorded in the app.
+                video_seconds: Some(600),
                 source: "https://developers.tiktok.com/doc/content-posting-api-reference-direct-post",
                 ..rules
             },
@@ -265,6 +287,8 @@ impl Platform {
                 bytes: Some(5000),
                 title: Some(100),
                 forbidden: &['<', '>'],
+                // Shorts.
+                video_seconds: Some(180),
                 source: "https://developers.google.com/youtube/v3/docs/videos#snippet.description",
                 ..rules
             },
@@ -273,6 +297,8 @@ impl Platform {
                 title: Some(100),
                 images: Some(5),
                 clickable_links: false,
+                alt: Some(500),
+                video_seconds: Some(900),
                 source: "https://help.pinterest.com/en/business/article/pinterest-product-specs",
                 ..rules
             },
@@ -281,6 +307,7 @@ impl Platform {
                 title: Some(300),
                 mention: Mention::Reddit,
                 images: Some(20),
+                video_seconds: Some(900),
                 source: "https://www.reddit.com/dev/api#POST_api_submit",
                 ..rules
             },
@@ -323,7 +350,7 @@ pub struct PlatformTable {
 
 impl PlatformTable {
     /// Reads `{"x": {"limit": 25000}}`: names of platforms, each with numbers that stand in place of the published ones: `limit`,
-    /// `hashtags`, `mentions`, `images`, `title`, `caption`, `fold`; `null` takes a limit away, but not `limit`.
+    /// `hashtags`, `mentions`, `images`, `title`, `caption`, `alt`, `video_seconds`, `fold`; `null` takes a limit away, but not `limit`.
     ///
     /// # Errors
     /// What is wrong, naming the field and never quoting a value.
@@ -352,6 +379,8 @@ impl PlatformTable {
                 ("images", &mut rules.images),
                 ("title", &mut rules.title),
                 ("caption", &mut rules.caption),
+                ("alt", &mut rules.alt),
+                ("video_seconds", &mut rules.video_seconds),
                 ("fold", &mut rules.fold),
             ] {
                 match row.remove(field) {
@@ -366,7 +395,7 @@ impl PlatformTable {
             }
             if !row.is_empty() {
                 return Err(format!(
-                    "`{name}` has a field that is not known; there are limit, hashtags, mentions, images, title, caption and fold"
+                    "`{name}` has a field that is not known; there are limit, hashtags, mentions, images, title, caption, alt, video_seconds and fold"
                 ));
             }
             changed.push(rules);

@@ -1,4 +1,5 @@
-//! How a post may do, by rule: a prior from what is known of posts in general, until there is feedback of the tenant's own.
+//! How a post may do, by rule: a prior from what is known of posts in general, which the tenant's own feedback weighs anew
+//! (`learning::score_model`).
 //!
 //! Nothing here was learnt from results. The effects are judgements, each small, and the interval says how little that is: it holds what
 //! posts of the same features do in about eight of ten cases, if engagement within a platform is as uneven as is usual.
@@ -11,6 +12,7 @@ use super::wording;
 use crate::edge::language::detect;
 use crate::edge::measures::measure;
 use crate::edge::sentiment::analyze;
+use crate::learning::score_model::{Model, Post};
 use crate::understanding::rounded;
 
 /// Half of the interval, in points: what features of a text alone leave open.
@@ -109,22 +111,39 @@ pub fn score(rules: &Rules, text: &str) -> Score {
     Score { score, interval: ((score - HALF_INTERVAL).max(0.0), (score + HALF_INTERVAL).min(100.0)), effects }
 }
 
+/// What a score rests on: `prior`, the rules alone, or `learned`, with posts of the tenant's own.
+pub fn basis(model: Option<&Model>) -> &'static str {
+    if model.is_some_and(|model| model.posts > 0) { "learned" } else { "prior" }
+}
+
 impl Score {
+    /// Score and interval by what a tenant's feedback has taught; by the rules alone without any.
+    pub fn by(&self, platform: Platform, model: Option<&Model>) -> (f64, (f64, f64)) {
+        match model.filter(|model| model.posts > 0) {
+            Some(model) => model.score(&Post::of(platform, &self.effects)),
+            None => (self.score, self.interval),
+        }
+    }
+
     /// What the caller gets.
-    pub fn told(&self, platform: Platform) -> Value {
+    pub fn told(&self, platform: Platform, model: Option<&Model>) -> Value {
+        let (score, (low, high)) = self.by(platform, model);
         let effects: Vec<Value> = self
             .effects
             .iter()
-            .map(|effect| json!({"feature": effect.feature, "points": effect.points, "reason": effect.reason}))
+            .map(|effect| {
+                let points = effect.points * model.map_or(1.0, |model| model.weight(effect.feature));
+                json!({"feature": effect.feature, "points": rounded(points), "reason": effect.reason})
+            })
             .collect();
         json!({
             "platform": platform.name(),
-            "score": rounded(self.score),
-            "interval": {"low": rounded(self.interval.0), "high": rounded(self.interval.1), "coverage": 0.8},
+            "score": rounded(score),
+            "interval": {"low": rounded(low), "high": rounded(high), "coverage": 0.8},
             "answered_by": "edge",
-            "basis": "prior",
-            "feedback": 0,
-            "calibration_error": null,
+            "basis": basis(model),
+            "feedback": model.map_or(0, |model| model.posts),
+            "calibration_error": model.and_then(|model| model.error).map(rounded),
             "effects": effects,
         })
     }

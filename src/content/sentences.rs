@@ -132,6 +132,19 @@ pub fn most(cuts: &[Cut], possible: impl Fn(&Cut) -> bool) -> usize {
     count
 }
 
+/// A text of at most so many characters: cut behind a sentence or a word, with a mark of it.
+pub fn shortened(text: &str, most: usize) -> String {
+    let text = text.trim();
+    if text.chars().count() <= most {
+        return text.to_owned();
+    }
+    let cuts = cuts(text, &[]);
+    let room = most.saturating_sub(1);
+    let fits = self::most(&cuts, |cut| text.get(..cut.at).is_some_and(|part| part.chars().count() <= room));
+    let cut = best(cuts.get(..fits).unwrap_or_default()).and_then(|cut| text.get(..cut.at)).unwrap_or_default();
+    if cut.is_empty() { String::new() } else { format!("{}…", cut.trim_end_matches([',', ';', ':', '.'])) }
+}
+
 /// The cut to take of those that are possible: the last one, or a better one that is not much before it.
 pub fn best(possible: &[Cut]) -> Option<Cut> {
     let last = possible.last()?;

@@ -29,7 +29,10 @@ pub struct Script {
     pub ssml: String,
     /// Words of it, as they are said.
     pub words: usize,
-    /// How long it takes, pauses included, in seconds.
+    /// How long it takes, pauses included, in ms.
+    #[serde(skip)]
+    pub milliseconds: u64,
+    /// The same in seconds, to a tenth.
     pub seconds: f64,
     /// The rate that this is for, in words a minute.
     pub words_a_minute: u32,
@@ -75,15 +78,22 @@ pub fn script(text: &str, words_a_minute: u32) -> Script {
         ssml.push_str("</p>");
     }
     ssml.push_str("</speak>");
-    let seconds = f64::from(u32::try_from(words).unwrap_or(u32::MAX)) * 60.0 / f64::from(rate) + f64::from(pauses) / 1000.0;
-    Script { text: plain, ssml, words, seconds: (seconds * 10.0).round() / 10.0, words_a_minute: rate }
+    let spoken = u64::try_from(words).unwrap_or(u64::MAX).saturating_mul(60_000).checked_div(u64::from(rate)).unwrap_or_default();
+    let milliseconds = spoken.saturating_add(u64::from(pauses));
+    let tenths = u32::try_from(milliseconds.saturating_add(50) / 100).unwrap_or(u32::MAX);
+    Script { text: plain, ssml, words, milliseconds, seconds: f64::from(tenths) / 10.0, words_a_minute: rate }
 }
 
-/// Words of what is said: a hyphen joins two.
+/// Words of what is said: a hyphen joins two. Where no spaces stand between words, two characters count as one.
 fn count(said: &str) -> usize {
-    said.split(|character: char| character.is_whitespace() || character == '-')
-        .filter(|word| word.chars().any(char::is_alphanumeric))
-        .count()
+    let unspaced = |character: &char| matches!(character, '\u{e00}'..='\u{eff}' | '\u{3040}'..='\u{30ff}' | '\u{3400}'..='\u{9fff}');
+    let words = said.split(|character: char| character.is_whitespace() || character == '-');
+    let of = |word: &str| {
+        let without = word.chars().filter(unspaced).count();
+        let spaced = word.chars().any(|character| character.is_alphanumeric() && !unspaced(&character));
+        without.div_ceil(2).saturating_add(usize::from(spaced))
+    };
+    words.map(of).fold(0, usize::saturating_add)
 }
 
 /// Links, mentions and hashtags as words.

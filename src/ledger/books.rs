@@ -137,6 +137,8 @@ pub struct Books<S> {
     pub(super) batch: Batch,
     /// What its calls add up to, until that is written.
     pub(super) sums: Sums,
+    /// What of its calls is to be remembered, until that is written.
+    pub(super) given: Vec<Value>,
     pub(super) tenant: TenantRecord,
     pub(super) configuration: String,
     pub(super) head: Mark,
@@ -175,6 +177,7 @@ impl<S: Storage> Books<S> {
             now_ms,
             batch: Batch::default(),
             sums: Sums::default(),
+            given: Vec::new(),
             tenant: TenantRecord::default(),
             configuration: String::new(),
             head: Mark::default(),
@@ -245,6 +248,11 @@ impl<S: Storage> Books<S> {
             Message::Documents { kind, name } => self.documents(&kind, name.as_deref())?.to_string(),
             Message::DeleteDocument { kind, name, who } => self.delete_document(&kind, &name, who)?.to_string(),
             Message::Health { rule, tidings } => serde_json::to_string(&self.health.exchange(&tidings, rule, self.now_ms))?,
+            Message::Feedback { id, holder, said } => self.feedback(&id, holder.as_deref(), *said)?.to_string(),
+            Message::Said { brand, limit } => self.said(brand.as_deref(), limit)?.to_string(),
+            Message::Learned => self.learned()?.to_string(),
+            Message::Learnt => serde_json::to_string(&self.learnt()?)?,
+            Message::Unlearn { who } => self.unlearn(who)?.to_string(),
             Message::Export { user } => self.export(&user)?.to_string(),
             Message::EraseUser { user, who } => self.erase_user(&user, who)?.to_string(),
             Message::EraseTenant { who } => self.erase_tenant(who)?.to_string(),

@@ -3,10 +3,12 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::feedback::What;
 use super::terms::Terms;
 use crate::admission::record::{KeyRecord, TenantRecord};
 use crate::cloud::health::shared::{Rule, Tidings};
 use crate::cloud::models::MicroDollars;
+use crate::learning::feedback::Feedback;
 use crate::protocol::usage::Usage;
 
 /// What a ledger is asked.
@@ -99,6 +101,33 @@ pub enum Message {
         rule: Rule,
         /// What it has seen.
         tidings: Vec<Tidings>,
+    },
+    /// What is said of an answer.
+    Feedback {
+        /// The answer's id.
+        id: String,
+        /// The end user whose answer it has to be, when that is who says it.
+        #[serde(default)]
+        holder: Option<String>,
+        /// What is said.
+        said: Box<Feedback>,
+    },
+    /// Answers of which something was said: the last, or those that may serve as examples of a brand.
+    Said {
+        /// The brand.
+        #[serde(default)]
+        brand: Option<String>,
+        /// How many at the most.
+        limit: u64,
+    },
+    /// What was learnt, for people.
+    Learned,
+    /// What was learnt of scores, to be asked.
+    Learnt,
+    /// Forgets what was learnt.
+    Unlearn {
+        /// Who asks: a key's id, or `admin`.
+        who: String,
     },
     /// All that is known of an end user.
     Export {
@@ -251,8 +280,23 @@ pub enum Note {
     Released(Called),
     /// An answer from the cache. `cost` is what it saved.
     Hit(Called),
+    /// Answers of the content engine, to be remembered.
+    Given(Given),
     /// Something for the audit.
     Event(Event),
+}
+
+/// Answers of the content engine.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Given {
+    /// When they were given, in ms since 1970.
+    pub at_ms: u64,
+    /// The end user.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// Each with its id.
+    pub answers: Vec<(String, What)>,
 }
 
 impl Note {
@@ -262,7 +306,7 @@ impl Note {
             Self::Settled(called) | Self::Released(called) | Self::Hit(called) => {
                 called.response.as_ref().map_or(0, |(_, _, length)| *length)
             }
-            Self::Event(_) => 0,
+            Self::Event(_) | Self::Given(_) => 0,
         }
     }
 }
@@ -293,6 +337,9 @@ pub struct Called {
     pub cost: Option<MicroDollars>,
     /// The request's id.
     pub request_id: String,
+    /// The answer's id, when it is to be remembered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub answer: Option<String>,
     /// For the audit of calls, when the tenant's policy asks for it: sizes in bytes and digests, never text.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub trace: Option<Trace>,

@@ -14,6 +14,7 @@ pub mod books;
 pub mod budget;
 pub mod calendar;
 pub mod documents;
+pub mod feedback;
 mod journal;
 pub mod limits;
 pub mod message;

@@ -52,12 +52,15 @@ impl<S: Storage> Books<S> {
                     let saved_unpriced = u64::from(called.cost.is_none());
                     let tally = Tally { hits: 1, saved, saved_unpriced, ..Tally::default() };
                     self.tally(self.day_of_call(&called), &called.model, &called.key, &alias, tally);
+                    self.remember(&called, &alias)?;
                     self.trace(&called, &alias)?;
                 }
+                Note::Given(given) => self.remember_posts(&given)?,
                 Note::Event(event) => self.record(event)?,
             }
         }
         self.write_sums();
+        self.write_given();
         Ok(())
     }
 
@@ -88,6 +91,7 @@ impl<S: Storage> Books<S> {
             ..Tally::default()
         };
         self.tally(day, &called.model, &called.key, &alias, tally);
+        self.remember(called, &alias)?;
         self.trace(called, &alias)
     }
 

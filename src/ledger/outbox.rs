@@ -56,25 +56,36 @@ impl Outbox {
         }
     }
 
+    /// Tells at once what waits: somebody is about to ask for it.
+    pub async fn flush(&self, call: &Call) {
+        while self.deliver_one(call, call.head.now_ms).await.is_some() {}
+    }
+
     /// Tells the ledgers what there is to tell and nobody else is telling.
     pub async fn deliver(&self, call: &Call) {
         if self.queues.borrow().is_empty() {
             return;
         }
         let Some(now_ms) = self.rest(call).await else { return };
-        while let Some((whose, notes, bytes)) = self.take(now_ms) {
-            let (tenant, region) = &whose;
-            let whole = notes.len() == BATCH;
-            let message = Message::Note { notes };
-            let told = call.ledger::<serde::de::IgnoredAny>(tenant, *region, &message, bytes.concat()).await.is_ok();
-            if let Message::Note { notes } = message {
-                self.told(&whose, if told { Vec::new() } else { notes.into_iter().zip(bytes).collect() }, call);
-            }
+        while let Some(whole) = self.deliver_one(call, now_ms).await {
             // What has come meanwhile is for whoever waits, unless it is as much as a message holds.
-            if !told || !whole && now_ms < self.resting_until_ms.get() {
+            if !whole && now_ms < self.resting_until_ms.get() {
                 return;
             }
         }
+    }
+
+    /// Tells one message: whether it was as much as one holds, and none when there was nothing to tell, or it could not be told.
+    async fn deliver_one(&self, call: &Call, now_ms: u64) -> Option<bool> {
+        let (whose, notes, bytes) = self.take(now_ms)?;
+        let (tenant, region) = &whose;
+        let whole = notes.len() == BATCH;
+        let message = Message::Note { notes };
+        let told = call.ledger::<serde::de::IgnoredAny>(tenant, *region, &message, bytes.concat()).await.is_ok();
+        if let Message::Note { notes } = message {
+            self.told(&whose, if told { Vec::new() } else { notes.into_iter().zip(bytes).collect() }, call);
+        }
+        told.then_some(whole)
     }
 
     /// Waits until it is time for another message, and tells when that is, in ms since 1970; none when somebody else does. By the time at

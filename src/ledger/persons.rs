@@ -38,7 +38,8 @@ impl<S: Storage> Books<S> {
     /// and the rest is empty when nothing is.
     pub(super) fn export(&mut self, user: &str) -> Result<Value, Failure> {
         let Some(alias) = self.known_alias(user)? else {
-            return Ok(json!({"user": user, "alias": null, "usage": [], "audit": [], "reservations": [], "limits": [], "answers": []}));
+            return Ok(json!({"user": user, "alias": null, "usage": [], "audit": [], "reservations": [], "limits": [], "answers": [],
+                "given": [], "feedback": []}));
         };
         let mut reservations = Vec::new();
         for id in self.open.of_alias(&alias) {
@@ -61,9 +62,12 @@ impl<S: Storage> Books<S> {
                 "status": row.number(0), "content_type": row.text(1), "until_ms": row.number(2), "bytes": row.number(3),
             }));
         }
+        let (given, said) = self.feedback_of(&alias)?;
         Ok(json!({
             "user": user,
             "alias": alias,
+            "given": given,
+            "feedback": said,
             "usage": self.usage_of(&alias)?,
             "audit": self.entries_of(&alias)?,
             "reservations": reservations,
@@ -83,6 +87,8 @@ impl<S: Storage> Books<S> {
             ("usage", "SELECT COUNT(*) FROM usage WHERE alias = ?1"),
             ("limits", "SELECT COUNT(DISTINCT counter) FROM slots WHERE alias = ?1"),
             ("answers", "SELECT COUNT(*) FROM answers WHERE alias = ?1"),
+            ("given", "SELECT COUNT(*) FROM given WHERE alias = ?1"),
+            ("feedback", "SELECT COUNT(*) FROM feedback WHERE alias = ?1"),
         ];
         for (store, sql) in stores {
             let count = if known { self.count(sql, &alias)? } else { 0 };
@@ -100,6 +106,7 @@ impl<S: Storage> Books<S> {
 
     fn forget(&mut self, user: &str, alias: &str, open: &[String]) -> Result<(), Failure> {
         self.fold_usage(alias);
+        self.forget_feedback(alias)?;
         for sql in [
             "DELETE FROM persons WHERE alias = ?1",
             "DELETE FROM slots WHERE alias = ?1",
@@ -135,6 +142,8 @@ impl<S: Storage> Books<S> {
             ("answers", "SELECT COUNT(*) FROM answers"),
             ("reservations", "SELECT COUNT(*) FROM reservations"),
             ("documents", "SELECT COUNT(*) FROM documents"),
+            ("given", "SELECT COUNT(*) FROM given"),
+            ("feedback", "SELECT COUNT(*) FROM feedback"),
             ("audit", "SELECT COUNT(*) FROM audit"),
         ] {
             let rows = self.storage.query(sql, &[])?;
@@ -149,6 +158,9 @@ impl<S: Storage> Books<S> {
             "DELETE FROM answers",
             "DELETE FROM reservations",
             "DELETE FROM documents",
+            "DELETE FROM given",
+            "DELETE FROM feedback",
+            "DELETE FROM facts WHERE name = 'learnt'",
         ] {
             self.batch.add(sql, Vec::new());
         }

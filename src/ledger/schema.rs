@@ -29,6 +29,12 @@ pub const TABLES: &[&str] = &[
     // What the tenant has written down for the gateway to know: JSON, by kind and name. Nothing of end users.
     "CREATE TABLE IF NOT EXISTS documents (kind TEXT NOT NULL, name TEXT NOT NULL, changed_ms INTEGER NOT NULL, body TEXT NOT NULL, \
      PRIMARY KEY (kind, name)) WITHOUT ROWID",
+    // Answers that were given, without their words, and what people said of them.
+    "CREATE TABLE IF NOT EXISTS given (id TEXT PRIMARY KEY, at_ms INTEGER NOT NULL, alias TEXT NOT NULL, what TEXT NOT NULL) WITHOUT ROWID",
+    "CREATE INDEX IF NOT EXISTS given_by_time ON given (at_ms)",
+    "CREATE TABLE IF NOT EXISTS feedback (id TEXT PRIMARY KEY, at_ms INTEGER NOT NULL, changed_ms INTEGER NOT NULL, alias TEXT NOT NULL, \
+     revisions INTEGER NOT NULL, what TEXT NOT NULL, said TEXT NOT NULL) WITHOUT ROWID",
+    "CREATE INDEX IF NOT EXISTS feedback_by_time ON feedback (changed_ms)",
     // The gateway's own ledger knows the tenants.
     "CREATE TABLE IF NOT EXISTS tenants (name TEXT PRIMARY KEY, region TEXT) WITHOUT ROWID",
 ];

@@ -19,6 +19,7 @@ impl<S: Storage> Books<S> {
             let sql = "DELETE FROM answer_parts WHERE call IN (SELECT call FROM answers WHERE until_ms <= ?1)";
             self.batch.add(sql, cells![now_ms]);
             self.batch.add("DELETE FROM answers WHERE until_ms <= ?1", cells![now_ms]);
+            self.tidy_given();
             self.batch.add("DELETE FROM spent WHERE day < ?1", cells![day_of(now_ms).saturating_sub(SPENT_DAYS)]);
             self.windows.retain(|_, window| window.used(now_ms) > 0);
         }
@@ -41,8 +42,10 @@ impl<S: Storage> Books<S> {
         if stale || removed {
             // Persons of whom nothing else is known, such as those whose calls were kept nowhere and whose limits are free again.
             self.batch.add(
+                // In two parts: the runtime's SQLite takes five of a UNION.
                 "DELETE FROM persons WHERE alias NOT IN (SELECT alias FROM usage UNION SELECT alias FROM audit UNION \
-                 SELECT alias FROM slots UNION SELECT alias FROM answers UNION SELECT json_extract(record, '$.alias') FROM reservations)",
+                 SELECT alias FROM slots UNION SELECT alias FROM answers UNION SELECT json_extract(record, '$.alias') FROM reservations) \
+                 AND alias NOT IN (SELECT alias FROM given UNION SELECT alias FROM feedback)",
                 Vec::new(),
             );
             self.aliases.clear();
@@ -59,8 +62,9 @@ impl<S: Storage> Books<S> {
     /// Finds out what the next alarm has to wait for.
     pub(super) fn look_for_the_oldest(&mut self) -> Result<(), Failure> {
         let sql = "SELECT (SELECT at_ms FROM audit ORDER BY number LIMIT 1), (SELECT MIN(day) FROM usage), \
-                   (SELECT MIN(until_ms) FROM (SELECT until_ms FROM slots UNION ALL SELECT until_ms FROM answers))";
-        if let Some(row) = self.storage.query(sql, &[])?.first() {
+                   (SELECT MIN(until_ms) FROM (SELECT until_ms FROM slots UNION ALL SELECT until_ms FROM answers UNION ALL \
+                   SELECT at_ms + ?1 FROM given))";
+        if let Some(row) = self.storage.query(sql, &cells![self.given_ms()])?.first() {
             self.oldest_entry_ms = row.maybe_number(0);
             self.oldest_usage_day = row.maybe_number(1);
             self.next_stale_ms = row.maybe_number(2);

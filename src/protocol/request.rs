@@ -388,7 +388,7 @@ struct Fields<'d> {
 const LONGEST_USER: usize = 256;
 
 /// A generous estimate of what a picture is to a model that sees.
-const PICTURE_TOKENS: u64 = 2000;
+pub const PICTURE_TOKENS: u64 = 2000;
 
 /// How many pictures messages hold, and in how many bytes of the body.
 fn picture_bytes(input: Option<Value<'_>>) -> (u64, usize) {

@@ -11,6 +11,7 @@ pub mod point;
 pub mod prometheus;
 pub mod register;
 pub mod request_log;
+pub mod roi;
 pub mod series;
 pub mod settings;
 pub mod sketch;

@@ -44,8 +44,6 @@ pub struct Piece {
     pub valid: bool,
     /// 0 to 100, if it was scored.
     pub score: Option<f64>,
-    /// By how many points its wording gained, if it was made plain.
-    pub humanizing_gain: Option<f64>,
 }
 
 /// One request as far as it was seen.
@@ -71,6 +69,10 @@ pub struct Observation {
     pub saved_by_cache: MicroDollars,
     /// What routing saved.
     pub saved_by_routing: MicroDollars,
+    /// Whether routing chose the model.
+    pub routed: bool,
+    /// By how many points the wording of each text gained that was made to read as a person's.
+    pub humanizing_gains: Vec<f64>,
     /// Calls of models that were answered.
     pub calls: u64,
     /// Those that another model answered.
@@ -237,6 +239,12 @@ impl Observation {
         if let Some(ms) = self.upstream_ms {
             measure(Measure::Upstream, ms);
         }
+        for gain in self.humanizing_gains.iter().filter_map(|gain| hundredths(*gain)) {
+            series.count(Count::Humanized, 1);
+            series.count(Count::HumanizingGain, gain);
+        }
+        #[expect(clippy::cast_precision_loss, reason = "tokens far below 2^53")]
+        let mut measure = |measure, value: u64| series.measure(measure, value as f64);
         if self.calls > 0 {
             measure(Measure::Prompt, self.usage.prompt_tokens);
             measure(Measure::Completion, self.usage.completion_tokens);
@@ -258,10 +266,6 @@ impl Observation {
         }
         if let Some(score) = piece.score {
             series.measure(Measure::Score, score);
-        }
-        if let Some(gain) = piece.humanizing_gain.and_then(hundredths) {
-            series.count(Count::Humanized, 1);
-            series.count(Count::HumanizingGain, gain);
         }
     }
 }

@@ -71,6 +71,7 @@ pub fn inquiry(subject: Subject, own: &Own, texts: &[&str], user: Option<String>
         kept,
         within_ms: WITHIN_MS,
         prose: false,
+        ..Inquiry::default()
     }
 }
 

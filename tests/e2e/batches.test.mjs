@@ -274,7 +274,7 @@ test("what a store holds is encrypted, and an erasure leaves none of it", async 
   const erased = await administer(edge, "DELETE", "/v1/users/alice?tenant=erased");
   const proof = JSON.parse(await erased.text());
   assert.equal(erased.status, 200, JSON.stringify(proof));
-  assert.deepEqual(proof.removed_from_store, { files: 2, results: 1 });
+  assert.deepEqual(proof.removed_from_store, { files: 2, results: 1, posts: 0 });
   await assert.rejects(ai.files.content(done.output_file_id), { status: 404 });
   const after = await ai.batches.retrieve(done.id);
   assert.deepEqual([after.status, after.metadata, after.output_file_id], ["completed", null, null]);

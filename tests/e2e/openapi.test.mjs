@@ -1,9 +1,9 @@
-// The published description of the content API: sound in itself, and true of every resource that it names.
+// The published description of the gateway: sound in itself, and true of every resource that it names.
 import assert from "node:assert/strict";
 import fs from "node:fs";
 import path from "node:path";
 import { after, before, test } from "node:test";
-import { KEY, assertError, eventually, startEdge, startStandIn } from "./edge.mjs";
+import { ADMIN_SECRET, KEY, assertError, eventually, startEdge, startStandIn } from "./edge.mjs";
 import { validator } from "./openapi.mjs";
 
 const document = JSON.parse(fs.readFileSync(path.resolve(import.meta.dirname, "../../public/openapi.json"), "utf8"));
@@ -21,7 +21,19 @@ after(async () => {
 });
 
 const call = (method, address, body) =>
-  fetch(edge.url + address, { method, headers: { authorization: `Bearer ${KEY}`, "content-type": "application/json" }, body: body && JSON.stringify(body) });
+  fetch(edge.url + address, { method, headers: { authorization: `Bearer ${keyFor(address)}`, "content-type": "application/json" }, body: body && JSON.stringify(body) });
+
+const keyFor = (address) => (address.startsWith("/admin/") ? ADMIN_SECRET : KEY);
+
+/** What stands in the places of a path. What an example changes has to be there. */
+const PLACES = { id: "acme", model: "fast", name: "book_table", user: "ann", tenant: "acme" };
+const filled = (template, more = {}) => template.replaceAll(/\{(\w+)\}/g, (_, name) => ({ ...PLACES, ...more })[name] ?? assert.fail(`nothing for ${name}`));
+
+/** A key that is made for the test, as the answer shows it. */
+async function issue() {
+  const response = await call("POST", "/admin/keys", { tenant: "acme", name: "made" });
+  return response.json();
+}
 
 test("every example fits its schema", () => {
   const all = [...openapi.examples()];
@@ -51,13 +63,16 @@ async function upload() {
 test("every example of a body is taken, and answered as the document says", async () => {
   await call("PUT", "/v1/brands/acme", { voice: "Dry." });
   const [, file] = await upload();
+  const { id: key } = await issue();
+  const { posts: [{ id: given }] } = await (await call("POST", "/v1/posts", { instruction: "Announce our plum blend", platforms: ["x"] })).json();
   for (const { at, path: template, method, value, asks } of openapi.examples()) {
     if (!asks) continue;
     // What an example only names has to be there.
     if ("input_file_id" in value) value.input_file_id = file.id;
-    const response = await call(method.toUpperCase(), template.replace("{id}", "acme"), value);
+    if (template === "/v1/feedback") value.id = given;
+    const response = await call(method.toUpperCase(), filled(template, { key }), value);
     const body = await response.json();
-    assert.ok(response.status === 200 || response.status === 201, `${at}: ${JSON.stringify(body)}`);
+    assert.ok([200, 201, 202].includes(response.status), `${at}: ${JSON.stringify(body)}`);
     openapi.check(method, template, response.status, body);
   }
 });
@@ -95,16 +110,80 @@ test("files and batches are as it says, from the upload to the end", async () =>
   await told("post", "/v1/batches", "", 400, { ...order, endpoint: "/v1/models" });
 });
 
+test("what was said and learnt is as it says", async () => {
+  for (const [method, template, address = template] of [
+    ["get", "/v1/feedback"],
+    ["get", "/v1/learned"],
+    ["get", "/v1/brands/{id}/dataset", "/v1/brands/acme/dataset"],
+    ["delete", "/v1/learned"],
+  ]) {
+    const response = await call(method.toUpperCase(), address);
+    assert.equal(response.status, 200, address);
+    const text = await response.text();
+    openapi.check(method, template, 200, template.endsWith("/dataset") ? text : JSON.parse(text));
+  }
+  const unknown = await assertError(await call("POST", "/v1/feedback", { id: "post-none-1", rating: 1 }), 404, "unknown_answer");
+  openapi.check("post", "/v1/feedback", 404, unknown);
+});
+
 test("errors are as it says, and its methods are all that there are", async () => {
   for (const [template, methods] of Object.entries(document.paths)) {
-    const address = template.replace("{id}", "nobody");
-    const refused = await assertError(await call("PATCH", address, {}), 405, "method_not_allowed");
-    openapi.check(Object.keys(methods)[0], template, 401, refused);
-    const [first] = Object.keys(methods);
-    const anonymous = await fetch(edge.url + address, { method: first.toUpperCase(), body: first === "post" || first === "put" ? "{}" : undefined });
-    assert.equal(anonymous.status, 401);
-    openapi.check(first, template, 401, await anonymous.json());
+    const address = filled(template, { id: "nobody", key: "acme.nobody" });
+    const refused = await call(methods.patch ? "PUT" : "PATCH", address, {});
+    const allowed = refused.headers.get("allow").toLowerCase().split(", ").filter((method) => !["head", "options"].includes(method));
+    assert.deepEqual(allowed.sort(), Object.keys(methods).sort(), template);
+    const body = await assertError(refused, 405, "method_not_allowed");
+    assert.equal(openapi.fault({ $ref: "#/components/schemas/Error" }, body, "body"), null);
+    for (const [method, { security }] of Object.entries(methods)) {
+      const anonymous = await fetch(edge.url + address, { method: method.toUpperCase(), body: ["post", "put", "patch"].includes(method) ? "{}" : undefined });
+      if (security.length === 0) {
+        assert.equal(anonymous.status, 200, template);
+        openapi.check(method, template, 200, await anonymous.json());
+        continue;
+      }
+      assert.equal(anonymous.status, 401);
+      openapi.check(method, template, 401, await anonymous.json());
+    }
   }
+});
+
+test("what is shown, listed and removed is as it says", async () => {
+  const { id: key } = await issue();
+  const told = async (method, template, status = 200, more = {}, query = "") => {
+    const response = await call(method.toUpperCase(), filled(template, more) + query);
+    const body = await response.json();
+    assert.equal(response.status, status, `${method} ${template}: ${JSON.stringify(body)}`);
+    openapi.check(method, template, status, body);
+    return body;
+  };
+  await call("POST", "/v1/chat/completions", { model: "fast", user: "ann", messages: [{ role: "user", content: "Hello" }] });
+  await call("PUT", "/v1/intents/book_table", { examples: ["book a table for two", "reserve a table tonight"] });
+  await call("PATCH", "/admin/tenants/acme", { audit_calls: true });
+  await eventually(async () => (await told("get", "/v1/usage", 200, {}, "?by=day,model,key,user")).rows.some(({ user }) => user === "ann"), "the call is counted");
+  assert.ok((await told("get", "/v1/audit")).data.length > 0);
+  assert.equal((await told("get", "/v1/audit/verify")).whole, true);
+  for (const template of ["/v1/models", "/v1/models/{model}", "/v1/intents", "/v1/intents/{name}", "/admin/keys", "/admin/tenants", "/admin/tenants/{tenant}", "/admin/health"]) await told("get", template);
+  await told("get", "/admin/keys/{key}", 200, { key });
+  await told("get", "/v1/users/{user}/export");
+  await told("delete", "/v1/users/{user}");
+  await told("delete", "/v1/intents/{name}");
+  await told("get", "/v1/intents/{name}", 404);
+  await told("delete", "/admin/keys/{key}", 200, { key });
+  await told("get", "/admin/keys/{key}", 404, { key: "acme.nobody" });
+  await told("get", "/admin/tenants/{tenant}", 404, { tenant: "nobody" });
+  await told("delete", "/admin/tenants/{tenant}/data");
+  const wrong = await call("POST", "/v1/chat/completions", { model: 1 });
+  openapi.check("post", "/v1/chat/completions", wrong.status, await wrong.json());
+});
+
+/** Every path of the gateway, as README.md lists them. */
+test("every path that README.md lists is described, but for files and metrics", () => {
+  const readme = fs.readFileSync(path.resolve(import.meta.dirname, "../../README.md"), "utf8");
+  const rows = readme.slice(readme.indexOf("## Paths")).split("\n## ")[1].split("\n").filter((line) => line.startsWith("| `/"));
+  const listed = rows.flatMap((row) => [...row.split(" | ")[0].matchAll(/`(\/[^`]*)`/g)].map(([, name]) => name.replaceAll(/\{[^}]*\}/g, "{}")));
+  const described = new Set(Object.keys(document.paths).map((name) => name.replaceAll(/\{[^}]*\}/g, "{}")));
+  const beside = /^\/(openapi\.json|browser\/|dashboard\/|playground\/|docs\/|metrics|v1\/analytics)/;
+  assert.deepEqual(listed.filter((name) => !described.has(name) && !beside.test(name)), []);
 });
 
 test("the endpoints of batches are those of the gateway", async () => {
@@ -118,7 +197,7 @@ test("its platforms, tones and fields are those of the gateway", async () => {
   assert.deepEqual(message.replace(/^.*must be one of |\.$/g, "").split(", "), document.components.schemas.Platform.enum);
   const tones = await assertError(await call("POST", "/v1/posts", { instruction: "a", platforms: ["x"], tone: "none" }), 400, "wrong_value");
   assert.deepEqual(tones.message.replace(/^.*must be one of |\.$/g, "").split(", "), document.components.schemas.PostsOrder.properties.tone.enum);
-  for (const [address, order] of [["posts", "PostsOrder"], ["posts/adapt", "AdaptOrder"], ["posts/humanize", "HumanizeOrder"], ["posts/score", "ScoreOrder"], ["posts/preview", "PreviewOrder"], ["posts/optimize", "OptimizeOrder"], ["posts/audio", "AudioOrder"]]) {
+  for (const [address, order] of [["posts", "PostsOrder"], ["posts/adapt", "AdaptOrder"], ["posts/humanize", "HumanizeOrder"], ["posts/score", "ScoreOrder"], ["posts/preview", "PreviewOrder"], ["posts/optimize", "OptimizeOrder"], ["posts/personalize", "PersonalizeOrder"], ["posts/audio", "AudioOrder"], ["posts/video", "VideoOrder"]]) {
     const { message: fields } = await assertError(await call("POST", `/v1/${address}`, { nonsense: 1 }), 400, "unknown_field");
     assert.deepEqual(fields.replace(/^.*Use one of |\.$/g, "").split(", ").sort(), Object.keys(document.components.schemas[order].properties).sort(), address);
   }

@@ -1,48 +1,11 @@
 // The example pages in Chromium, served as they are and with their policy, in front of the built Worker.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import fs from "node:fs";
-import http from "node:http";
-import path from "node:path";
-import { chromium } from "playwright-core";
 import { KEY, startEdge, startStandIn } from "./edge.mjs";
-
-const folder = path.resolve(import.meta.dirname, "../../public");
-const program = process.env.CHROMIUM ?? "/usr/bin/chromium";
-const skip = fs.existsSync(program) ? false : "no Chromium: name one in CHROMIUM";
-const TYPES = { ".html": "text/html; charset=utf-8", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml" };
-
-/** The headers that `_headers` gives to the pages. */
-const policy = () =>
-  fs
-    .readFileSync(path.join(folder, "_headers"), "utf8")
-    .split("\n")
-    .filter((line) => line.startsWith("  "))
-    .map((line) => [line.slice(2, line.indexOf(":")), line.slice(line.indexOf(":") + 2)]);
-
-/** Files of `public/` beside the Worker, at one origin, as Cloudflare has them. */
-function house(edge) {
-  const server = http.createServer((request, response) => {
-    const { pathname } = new URL(request.url, "http://house");
-    const file = path.join(folder, pathname);
-    if (file.startsWith(path.join(folder, "browser")) && fs.existsSync(file) && fs.statSync(file).isFile()) {
-      response.writeHead(200, [...policy(), ["content-type", TYPES[path.extname(file)]]].flat());
-      return response.end(fs.readFileSync(file));
-    }
-    const { host, port } = new URL(edge.url);
-    const passed = http.request({ host: host.split(":")[0], port, method: request.method, path: request.url, headers: request.headers }, (answer) => {
-      response.writeHead(answer.statusCode, answer.rawHeaders);
-      answer.pipe(response);
-    });
-    passed.on("error", () => response.destroy());
-    request.pipe(passed);
-  });
-  return new Promise((resolve) => server.listen(0, "127.0.0.1", () => resolve({ url: `http://127.0.0.1:${server.address().port}`, stop: () => server.close() })));
-}
+import { browse, faultsOf, house, skip } from "./house.mjs";
 
 describe("the page where a post is composed", { skip }, () => {
-  let standIn, edge, home, browser, page;
-  const faults = [];
+  let standIn, edge, home, browser, page, faults;
 
   before(async () => {
     standIn = await startStandIn();
@@ -55,11 +18,9 @@ describe("the page where a post is composed", { skip }, () => {
     });
     const { token } = await issued.json();
     assert.ok(token, `a token (${issued.status})`);
-    const flags = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
-    browser = await chromium.launch({ executablePath: program, args: flags });
+    browser = await browse();
     page = await browser.newPage({ viewport: { width: 360, height: 740 } });
-    page.on("pageerror", (error) => faults.push(String(error)));
-    page.on("console", (message) => message.type() === "error" && faults.push(message.text()));
+    faults = faultsOf(page);
     await page.goto(`${home.url}/browser/compose.html#token=${token}`);
   });
 

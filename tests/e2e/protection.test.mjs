@@ -336,7 +336,7 @@ describe("an end user", () => {
     await ask(key, chat("hi", { user: "ben" }));
     await counted(key, 2);
     const known = await get("/v1/users/ann/export", key);
-    assert.deepEqual(Object.keys(known), ["user", "alias", "usage", "audit", "reservations", "limits", "answers"]);
+    assert.deepEqual(Object.keys(known), ["user", "alias", "given", "feedback", "usage", "audit", "reservations", "limits", "answers"]);
     assert.match(known.alias, /^[0-9a-f]{32}$/);
     assert.deepEqual(known.usage.map(({ key, requests }) => [key, requests]), [[id, 1]]);
     assert.deepEqual(known.audit.map(({ what, who, user }) => [what, who, user]), [["call", id, "ann"]]);
@@ -365,14 +365,14 @@ describe("an end user", () => {
         const byKey = await get("/v1/usage?by=day,model,key", key, own);
 
         const { proof, ...answer } = await erase(user, key, own);
-        assert.deepEqual(answer.removed, { persons: 1, usage: answer.removed.usage, limits: 1, answers: 1, reservations: 0 });
+        assert.deepEqual(answer.removed, { persons: 1, usage: answer.removed.usage, limits: 1, answers: 1, given: answer.removed.given, feedback: 0, reservations: 0 });
         assert.ok(answer.removed.usage > 0);
         assert.deepEqual((await get("/v1/usage", key, own)).total, before.total, "not a micro-dollar is lost");
         assert.deepEqual((await get("/v1/usage?by=day,model,key", key, own)).rows, byKey.rows);
         assert.deepEqual((await get("/v1/usage?by=user", key, own)).rows.map((row) => row.user), [null, "ben"]);
         assert.equal((await get(`/v1/usage?user=${user}`, key, own)).total.requests, 0);
         assert.deepEqual(await get(`/v1/users/${user}/export`, key, own), {
-          user, alias: null, usage: [], audit: [], reservations: [], limits: [], answers: [],
+          user, alias: null, usage: [], audit: [], reservations: [], limits: [], answers: [], given: [], feedback: [],
         });
         const entries = (await get("/v1/audit?limit=1000", key, own)).data;
         assert.ok(!JSON.stringify(entries).includes(user));

@@ -191,3 +191,53 @@ test("ten thousand requests at once are ten thousand in the counts, in one isola
     await both.stop();
   }
 });
+
+describe("posts", () => {
+  test("are counted by platform, with their scores, their validity and what each has cost", async () => {
+    const answer = await post(edge, { instruction: "Announce our new brand kit", platforms: ["x", "linkedin"] }, {}, "/v1/posts");
+    const made = await answer.json();
+    assert.equal(answer.status, 200, JSON.stringify(made));
+    const told = await analytics("group_by=platform,endpoint");
+    const of = (platform) => told.data.filter(({ group }) => group.endpoint === "posts" && group.platform === platform);
+    for (const { platform, score, degraded } of made.posts) {
+      const [row] = of(platform);
+      assert.equal(row.quality.posts, 1);
+      assert.equal(row.quality.valid, 1);
+      assert.equal(row.quality.degraded, degraded ? 1 : 0);
+      if (score !== null) assert.ok(Math.abs(row.quality.score.mean - score) < 0.01);
+    }
+    const cost = of("x").concat(of("linkedin")).reduce((sum, row) => sum + row.business.cost_per_piece_micro_dollars, 0);
+    assert.equal(cost, made.usage.cost_micro_dollars);
+    assert.equal(of(null)[0].requests, 1);
+  });
+
+  test("are reported against assumptions that all stand in the report", async () => {
+    const report = async (query = "") => (await fetch(`${edge.url}/v1/analytics/roi?${query}`, { headers: { authorization: `Bearer ${KEY}` } })).json();
+    const usual = await report();
+    assert.equal(usual.object, "return_on_investment");
+    assert.deepEqual(Object.keys(usual.assumptions), ["minutes_by_hand", "minutes_of_review", "hourly_wage_micro_dollars", "fixed_cost_micro_dollars"]);
+    for (const { stated, is, value, default: usual } of Object.values(usual.assumptions)) assert.deepEqual([stated, is, value], [false, "an assumption, not a measurement", usual]);
+    const { pieces } = usual.counted;
+    assert.equal(usual.labour.minutes_saved, pieces * 25);
+    const other = await report("minutes_by_hand=65&hourly_wage_micro_dollars=60000000&fixed_cost_micro_dollars=1000000");
+    assert.equal(other.labour.saved_micro_dollars, pieces * 60 * 1_000_000);
+    assert.equal(other.cost_micro_dollars, other.counted.models_micro_dollars + 1_000_000);
+    assert.equal(other.net_micro_dollars, other.labour.saved_micro_dollars - other.cost_micro_dollars);
+    assert.equal(other.assumptions.minutes_by_hand.stated, true);
+    assert.equal((await report("minutes_by_hand=few")).param, "minutes_by_hand");
+  });
+
+  test("bring the ratings and the engagement that feedback tells", async () => {
+    const { posts: [{ id }] } = await (await post(edge, { instruction: "Announce our rye", platforms: ["bluesky"] }, {}, "/v1/posts")).json();
+    const say = async (body) => assert.ok((await post(edge, { id, ...body }, {}, "/v1/feedback")).ok);
+    await say({ rating: 5, published: {}, engagement: { impressions: 100, likes: 4 } });
+    await say({ engagement: { impressions: 150, likes: 6, shares: 1 } });
+    await say({ engagement: { impressions: 150, likes: 6, shares: 1 } });
+    const { data } = await analytics("group_by=platform,endpoint");
+    const { quality, business } = data.find(({ group }) => group.endpoint === "feedback" && group.platform === "bluesky");
+    assert.deepEqual(quality.ratings, { count: 1, mean: 1 });
+    assert.deepEqual(business.engagement, { reports: 2, impressions: 150, likes: 6, comments: 0, shares: 1, clicks: 0 });
+    assert.equal(business.published, 1);
+    assert.ok(business.time_to_publish_ms.p50 >= 0);
+  });
+});

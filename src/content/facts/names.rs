@@ -3,11 +3,12 @@
 use std::collections::BTreeSet;
 
 use super::{Fact, Kind, bare, folded};
+use crate::content::emoji::is_emoji;
 use crate::content::sentences::sentences;
 
 /// Words that are often written with a capital and are no names.
 const COMMON: &str = " i i'm i'll i've i'd the a an in on at we our you your it its this that these those here and but so or if for from to of by with as my me he she they their his her what \
-     why how when who where no not yes new now today pro tip ps ok okay faq tldr dm rt ceo cta ";
+     why how when who where no not yes new now today pro tip ps ok okay faq tldr dm rt ceo cta rsvp vip diy btw fyi ";
 
 /// The names of a text.
 pub(super) fn names(text: &str) -> Vec<Fact> {
@@ -19,7 +20,8 @@ pub(super) fn names(text: &str) -> Vec<Fact> {
             let own = bare(word);
             let own = own.strip_suffix("'s").or_else(|| own.strip_suffix("’s")).unwrap_or(own);
             if !own.chars().any(char::is_alphabetic) {
-                // A break in a run of names; after it a sentence may begin, as after a bullet.
+                // A break in a run of names; after it a sentence may begin, as after a bullet, and after an emoji one mostly does.
+                starts = starts || word.chars().any(is_emoji);
                 words.push((String::new(), starts, false));
                 continue;
             }

@@ -253,7 +253,7 @@ impl<'a> Maker<'a> {
             "green".to_owned()
         } else if has(&["query", "search", "topic", "subject", "title"]) {
             self.topics.main().to_owned()
-        } else if has(&["caption", "post"]) || name == "text" {
+        } else if has(&["caption", "post", "spoken"]) || name == "text" {
             format!("{}.", self.sentence(14))
         } else if name == "hashtags" {
             self.topics.main().to_owned()

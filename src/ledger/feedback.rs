@@ -1,0 +1,254 @@
+//! Answers that were given, without their words, and what people said of them: what experience the gateway has with a tenant's posts.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::books::{Books, value};
+use super::message::{Called, Event, Given};
+use super::storage::{Failure, Row, Storage, cells};
+use super::terms::Span;
+use crate::learning::feedback::Feedback;
+use crate::learning::score_model::{Learnt, Post};
+use crate::protocol::json::typed;
+
+/// How long an answer is remembered, in ms: 30 days, or less where usage is kept shorter.
+const GIVEN_MS: u64 = 30 * 86_400_000;
+/// The most answers that are remembered: the oldest go.
+const MOST_GIVEN: u64 = 500_000;
+/// The most answers of which is kept what was said: the oldest go. What they taught stays.
+const MOST_FEEDBACK: u64 = 20_000;
+/// How often something may be said of one answer.
+const MOST_REVISIONS: u64 = 100;
+/// From how many answers is learnt anew when a person's have to be forgotten.
+const MOST_RELEARNT: u64 = 5_000;
+/// The most rows in an export.
+const MOST_EXPORTED: u64 = 10_000;
+
+/// What is remembered of an answer.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct What {
+    /// The model that gave it; empty when it was none.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub model: String,
+    /// What was asked for, such as `posts`; empty for a completion.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub task: String,
+    /// The brand.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub brand: String,
+    /// The experiment that it is a part of.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub experiment: String,
+    /// The arm that it was given by.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub arm: String,
+    /// The score that it was given with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub score: Option<f64>,
+    /// What the score rests on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub post: Option<Post>,
+}
+
+impl What {
+    fn read(text: &str) -> Self {
+        // What another version wrote teaches nothing.
+        typed::read(text).unwrap_or_default()
+    }
+}
+
+impl<S: Storage> Books<S> {
+    /// Remembers the answer to a completion. [`Self::write_given`] has to follow.
+    pub(super) fn remember(&mut self, called: &Called, alias: &str) -> Result<(), Failure> {
+        let Some(id) = called.answer.as_ref().filter(|_| called.status == 200) else { return Ok(()) };
+        let what = What { model: called.model.clone(), ..What::default() };
+        self.given.push(json!([id, called.at_ms, alias, serde_json::to_string(&what)?]));
+        Ok(())
+    }
+
+    /// Remembers answers of the content engine.
+    pub(super) fn remember_posts(&mut self, given: &Given) -> Result<(), Failure> {
+        let alias = self.alias(given.user.as_deref())?;
+        for (id, what) in &given.answers {
+            self.given.push(json!([id, given.at_ms, alias, serde_json::to_string(what)?]));
+        }
+        Ok(())
+    }
+
+    /// Writes what is to be remembered, in one statement.
+    pub(super) fn write_given(&mut self) {
+        if self.given.is_empty() {
+            return;
+        }
+        let given = Value::Array(std::mem::take(&mut self.given)).to_string();
+        self.stale_from(self.now_ms.saturating_add(self.given_ms()));
+        self.batch.add(
+            "INSERT OR REPLACE INTO given (id, at_ms, alias, what) \
+             SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3 FROM json_each(?1)",
+            cells![given],
+        );
+    }
+
+    /// How long answers are remembered, in ms.
+    pub(super) fn given_ms(&self) -> u64 {
+        self.tenant.retention.usage.map_or(GIVEN_MS, |Span(ms)| ms.min(GIVEN_MS))
+    }
+
+    /// Forgets answers that are old.
+    pub(super) fn tidy_given(&mut self) {
+        self.batch.add("DELETE FROM given WHERE at_ms <= ?1", cells![self.now_ms.saturating_sub(self.given_ms())]);
+        self.batch
+            .add("DELETE FROM given WHERE at_ms < (SELECT at_ms FROM given ORDER BY at_ms DESC LIMIT 1 OFFSET ?1)", cells![MOST_GIVEN]);
+        if let Some(Span(ms)) = self.tenant.retention.usage {
+            self.batch.add("DELETE FROM feedback WHERE changed_ms <= ?1", cells![self.now_ms.saturating_sub(ms)]);
+        }
+    }
+
+    /// Hears what is said of an answer. Reply: `{"ok": true, "new": …, "answer": {…}}`, or `{"error": code}`, with the field that is wrong
+    /// and why where that is what is said.
+    pub(super) fn feedback(&mut self, id: &str, holder: Option<&str>, said: Feedback) -> Result<Value, Failure> {
+        let known = "SELECT at_ms, alias, what, said, revisions FROM feedback WHERE id = ?1";
+        let given = "SELECT at_ms, alias, what, '{}', 0 FROM given WHERE id = ?1";
+        let mut rows = self.storage.query(known, &cells![id])?;
+        let new = rows.is_empty();
+        if new {
+            rows = self.storage.query(given, &cells![id])?;
+        }
+        let Some(row) = rows.first() else { return Ok(json!({"error": "unknown_answer"})) };
+        let alias = row.text(1).to_owned();
+        // To the holder of a token there are no answers but its own.
+        if let Some(holder) = holder
+            && (alias.is_empty() || self.alias(Some(holder))? != alias)
+        {
+            return Ok(json!({"error": "unknown_answer"}));
+        }
+        let before: Feedback = typed::read(row.text(3)).unwrap_or_default();
+        let revision = row.number(4).saturating_add(1);
+        let after = match before.clone().later(said) {
+            Ok(after) => after,
+            Err(error) => return Ok(json!({"error": "wrong_value", "param": error.param, "message": error.message})),
+        };
+        let what = What::read(row.text(2));
+        if after != before {
+            if revision > MOST_REVISIONS {
+                return Ok(json!({"error": "too_many_revisions"}));
+            }
+            self.batch.add(
+                "INSERT OR REPLACE INTO feedback (id, at_ms, changed_ms, alias, revisions, what, said) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                cells![id, row.number(0), self.now_ms, &alias, revision, row.text(2), serde_json::to_string(&after)?],
+            );
+            if new {
+                self.batch.add(
+                    "DELETE FROM feedback WHERE changed_ms < (SELECT changed_ms FROM feedback ORDER BY changed_ms DESC LIMIT 1 OFFSET ?1)",
+                    cells![MOST_FEEDBACK],
+                );
+            }
+            self.learn(&what, &before, &after)?;
+        }
+        let gained = after.gained(&before, row.number(0), self.now_ms);
+        Ok(json!({"ok": true, "new": new, "gained": gained, "answer": told(id, row.number(0), self.now_ms, &what, &after)}))
+    }
+
+    fn learn(&mut self, what: &What, before: &Feedback, after: &Feedback) -> Result<(), Failure> {
+        if let Some(post) = &what.post {
+            let mut learnt = self.learnt()?;
+            learnt.see(post, before.engagement.as_ref(), after.engagement.as_ref());
+            self.keep_fact("learnt", serde_json::to_string(&learnt)?);
+        }
+        Ok(())
+    }
+
+    /// What feedback has taught of scores.
+    pub(super) fn learnt(&self) -> Result<Learnt, Failure> {
+        let rows = self.storage.query("SELECT value FROM facts WHERE name = 'learnt'", &[])?;
+        Ok(rows.first().and_then(|row| typed::read(row.text(0)).ok()).unwrap_or_default())
+    }
+
+    /// Answers of which something was said, the last first; of a brand, those that may serve as its examples.
+    pub(super) fn said(&self, brand: Option<&str>, limit: u64) -> Result<Value, Failure> {
+        let rows = match brand {
+            None => {
+                let sql = "SELECT id, at_ms, changed_ms, what, said FROM feedback ORDER BY changed_ms DESC, id LIMIT ?1";
+                self.storage.query(sql, &cells![limit])?
+            }
+            Some(brand) => {
+                let sql = "SELECT id, at_ms, changed_ms, what, said FROM feedback WHERE said ->> '$.approved' AND \
+                           COALESCE(said ->> '$.brand', what ->> '$.brand') = ?2 ORDER BY changed_ms DESC, id LIMIT ?1";
+                self.storage.query(sql, &cells![limit, brand])?
+            }
+        };
+        Ok(rows.iter().map(row_told).collect())
+    }
+
+    /// What was learnt: `{"answers", "feedback", "score": {…}, "models": [{"model", "ratings", "mean"}], "examples": [{"brand", "approved"}]}`.
+    pub(super) fn learned(&self) -> Result<Value, Failure> {
+        let count = |sql: &str| self.storage.query(sql, &[]).map(|rows| rows.first().map_or(0, |row| row.number(0)));
+        // Means come as whole thousandths: the storage's numbers are whole.
+        let rated = "SELECT what ->> '$.model', COUNT(*), CAST(1000 * AVG(COALESCE((said ->> '$.rating' - 1) / 4.0, \
+                     said ->> '$.thumb' = 'up')) AS INTEGER) FROM feedback WHERE said ->> '$.rating' IS NOT NULL \
+                     OR said ->> '$.thumb' IS NOT NULL GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 100";
+        let approved = "SELECT COALESCE(said ->> '$.brand', what ->> '$.brand'), COUNT(*) FROM feedback WHERE said ->> '$.approved' \
+                        GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 100";
+        let models = self.storage.query(rated, &[])?;
+        let examples = self.storage.query(approved, &[])?;
+        let thousandths = |row: &Row| f64::from(u32::try_from(row.number(2)).unwrap_or_default()) / 1000.0;
+        Ok(json!({
+            "answers": count("SELECT COUNT(*) FROM given")?,
+            "feedback": count("SELECT COUNT(*) FROM feedback")?,
+            "score": self.learnt()?.told(),
+            "models": models.iter().map(|row| json!({"model": row.text(0), "ratings": row.number(1), "mean": thousandths(row)})).collect::<Value>(),
+            "examples": examples.iter().map(|row| json!({"brand": row.maybe_text(0), "approved": row.number(1)})).collect::<Value>(),
+        }))
+    }
+
+    /// Forgets all that was learnt, and what it was learnt from. Reply: `{"ok": true, "removed": …}`.
+    pub(super) fn unlearn(&mut self, who: String) -> Result<Value, Failure> {
+        let rows = self.storage.query("SELECT COUNT(*) FROM feedback", &[])?;
+        let removed = rows.first().map_or(0, |row| row.number(0));
+        self.batch.add("DELETE FROM feedback", Vec::new());
+        self.batch.add("DELETE FROM facts WHERE name = 'learnt'", Vec::new());
+        self.append(&Event { what: "learned_reset".to_owned(), who, user: None, details: json!({"removed": removed}) })?;
+        Ok(json!({"ok": true, "removed": removed}))
+    }
+
+    /// Forgets a person's answers and what was said of them, and learns anew from the others'.
+    pub(super) fn forget_feedback(&mut self, alias: &str) -> Result<(), Failure> {
+        self.batch.add("DELETE FROM given WHERE alias = ?1", cells![alias]);
+        let theirs = "SELECT COUNT(*) FROM feedback WHERE alias = ?1";
+        if self.storage.query(theirs, &cells![alias])?.first().is_none_or(|row| row.number(0) == 0) {
+            return Ok(());
+        }
+        self.batch.add("DELETE FROM feedback WHERE alias = ?1", cells![alias]);
+        let sql = "SELECT what, said FROM (SELECT what, said, at_ms FROM feedback WHERE alias <> ?1 AND what ->> '$.post' IS NOT NULL \
+                   AND said ->> '$.engagement' IS NOT NULL ORDER BY at_ms DESC LIMIT ?2) ORDER BY at_ms";
+        let mut learnt = Learnt::default();
+        for row in self.storage.query(sql, &cells![alias, MOST_RELEARNT])? {
+            let said: Feedback = typed::read(row.text(1)).unwrap_or_default();
+            if let Some(post) = What::read(row.text(0)).post {
+                learnt.see(&post, None, said.engagement.as_ref());
+            }
+        }
+        self.keep_fact("learnt", serde_json::to_string(&learnt)?);
+        Ok(())
+    }
+
+    /// A person's answers, and what was said of them.
+    pub(super) fn feedback_of(&self, alias: &str) -> Result<(Value, Value), Failure> {
+        let sql = "SELECT id, at_ms, at_ms, what, '{}' FROM given WHERE alias = ?1 ORDER BY at_ms LIMIT ?2";
+        let given = self.storage.query(sql, &cells![alias, MOST_EXPORTED])?;
+        let sql = "SELECT id, at_ms, changed_ms, what, said FROM feedback WHERE alias = ?1 ORDER BY at_ms LIMIT ?2";
+        let said = self.storage.query(sql, &cells![alias, MOST_EXPORTED])?;
+        Ok((given.iter().map(row_told).collect(), said.iter().map(row_told).collect()))
+    }
+}
+
+fn row_told(row: &Row) -> Value {
+    json!({
+        "id": row.text(0), "at_ms": row.number(1), "changed_ms": row.number(2), "answer": value(row.text(3)), "said": value(row.text(4)),
+    })
+}
+
+fn told(id: &str, at_ms: u64, changed_ms: u64, what: &What, said: &Feedback) -> Value {
+    json!({"id": id, "at_ms": at_ms, "changed_ms": changed_ms, "answer": what, "said": said})
+}
