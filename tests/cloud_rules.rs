@@ -274,6 +274,7 @@ fn a_variable_may_be_text_or_json() {
         "CACHE_MATCH": "normalised",
         "CACHE_TTL_SECONDS": 60, "POLICY_VERSION": "2", "CORS_ORIGINS": ["*"], "OFF_PEAK": "01:00-02:00", "LOCAL": true,
         "ADMIN_SECRET": "a", "EDGE_SECRET": "e".repeat(32), "EDGE_SECRET_PREVIOUS": "p".repeat(32), "LEDGER_FAILURE": "allow",
+        "TELEMETRY_MS": 4, "LOG_SAMPLE": 0.5, "TRACE_SAMPLE": 0.25, "OTLP_ENDPOINT": "http://localhost:4318", "OTLP_HEADERS": "a=b",
     });
     let as_text: serde_json::Map<String, Value> = typed
         .as_object()
@@ -288,6 +289,10 @@ fn a_variable_may_be_text_or_json() {
         assert_eq!((&*config.base_url, config.api_key.as_deref()), ("http://localhost:9", Some("csk-1")));
         assert_eq!((config.keys.len(), &*config.keys[0].record.tenant, &*config.keys[0].record.name), (1, "acme", "n"));
         assert_eq!((config.models.resolve("a").cap_tokens, config.models.resolve("b").cap_tokens), (5, 9));
+        assert_eq!((config.telemetry_ms, config.log_sample), (4, 0.5));
+        let tracing = config.tracing.as_ref().unwrap();
+        assert_eq!((&*tracing.url, tracing.sample), ("http://localhost:4318/v1/traces", 0.25));
+        assert_eq!(tracing.headers.text(), "content-type: application/json\na: b\n");
         assert_eq!((config.off_peak.hold(60), config.off_peak.hold(120)), (true, false));
         assert_eq!((config.first_byte_ms, config.total_ms, config.cache_mode, config.cache_ttl), (1, 2, CacheMode::Always, 60));
         assert_eq!(config.health, Settings { breakers: false, slow_ms: 3, ..Settings::default() });

@@ -1,4 +1,14 @@
 //! Traces and lines of the log: W3C Trace Context, OTLP/JSON, sampling, and what an operator sets.
+#![cfg(not(target_arch = "wasm32"))]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    missing_docs,
+    reason = "tests may"
+)]
 
 use maya_edge::protocol::usage::Usage;
 use maya_edge::telemetry::draw::Draw;
