@@ -278,3 +278,25 @@ fn a_later_word_holds_field_by_field() {
     assert_eq!(shrunk.param, "engagement.likes", "both words together have to make sense");
     assert_eq!(first.rated(), Some(0.25));
 }
+
+#[test]
+fn ratings_of_models_count_once_there_are_some() {
+    let mut learnt = Learnt::default();
+    assert_eq!(learnt.model().unwrap().liked("a"), 0.0);
+    learnt.rate("a", None, Some(1.0));
+    learnt.rate("b", None, Some(0.0));
+    let few = learnt.model().unwrap().liked("a");
+    assert!((0.01..0.05).contains(&few), "{few}");
+    for _ in 0..200 {
+        learnt.rate("a", None, Some(1.0));
+        learnt.rate("b", None, Some(0.0));
+    }
+    let model = learnt.model().unwrap();
+    assert!((0.4..0.5).contains(&model.liked("a")) && (model.liked("a") + model.liked("b")).abs() < 1e-9);
+    assert_eq!(model.liked("c"), 0.0, "of what nobody has rated nothing is known");
+    // A rating that changes is one rating.
+    let mut once = Learnt::default();
+    once.rate("a", None, Some(0.25));
+    once.rate("a", Some(0.25), Some(1.0));
+    assert_eq!(once.ratings["a"], (1, 1.0));
+}

@@ -57,6 +57,7 @@ impl Case {
         let body = body.to_string();
         let ask = Ask::of(&CompletionRequest::read(body.as_bytes(), Endpoint::Chat).unwrap());
         let around = Circumstances {
+            liked: &|_| 0.0,
             models: &self.config.models,
             routing: &self.config.routing,
             tenant: &self.tenant,

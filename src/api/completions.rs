@@ -21,6 +21,7 @@ use crate::cloud::call::{Question, Reply, ask};
 use crate::cloud::chain::{Chain, Needs};
 use crate::cloud::deadline::Deadline;
 use crate::cloud::health::breaker::Mark;
+use crate::cloud::inquire::Asker;
 use crate::cloud::models::Resolved;
 use crate::error::{self, Error};
 use crate::protocol::answer::{Quality, judge, judged};
@@ -198,7 +199,13 @@ pub async fn answer(gateway: &Gateway, call: &Call, endpoint: Endpoint, tenant: 
         // Kept under the name of the model that was asked, it would outlive that model's failure.
         visit.place = None;
     }
-    give(Giving { gateway, call, caller: &caller, request: &request, visit, timing, told, deadline }, account, guarding, reply).await
+    let answered =
+        give(Giving { gateway, call, caller: &caller, request: &request, visit, timing, told, deadline }, account, guarding, reply).await?;
+    if choice.is_some() {
+        // The next call for `auto` is weighed by what feedback has taught; this one has its answer.
+        super::posts::learnt(&Asker { gateway, config, call, caller: &caller }).await;
+    }
+    Ok(answered)
 }
 
 const EVENT_STREAM: &str = "text/event-stream; charset=utf-8";

@@ -124,7 +124,7 @@ fn remember(door: &Door<'_>, order: &Order, desk: &Desk<'_>) {
 
 /// What the tenant's feedback has taught of scores, as the isolate remembers it or the ledger tells it. An order does not fail for it: without,
 /// the rules stand as they are, and the answer says so.
-async fn learnt(asker: &Asker<'_>) -> Option<Rc<Model>> {
+pub async fn learnt(asker: &Asker<'_>) -> Option<Rc<Model>> {
     let Asker { gateway, call, caller, .. } = *asker;
     let (tenant, now_ms) = (caller.tenant_name(), call.head.now_ms);
     let remembered = gateway.score_models.borrow().get(tenant, now_ms);

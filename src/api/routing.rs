@@ -43,6 +43,8 @@ pub fn choose(
     }
     let header = call.header(PREFER);
     let prefer = route::preference(name, Some(header.as_str()).filter(|word| !word.is_empty()))?;
+    // Only what the isolate remembers: nothing is asked on a call's way.
+    let learnt = gateway.score_models.borrow().get(caller.tenant_name(), call.head.now_ms);
     let around = Circumstances {
         models: &config.models,
         routing: &config.routing,
@@ -50,6 +52,7 @@ pub fn choose(
         tenant_name: caller.tenant_name(),
         allowed: &|id| caller.may_call(config, id).is_ok(),
         ailing: &|id| ailing(gateway, config, call, request, id),
+        liked: &|id| learnt.as_ref().map_or(0.0, |learnt| learnt.liked(id)),
         minute_of_week: rules::minute_of_week(call.head.now_ms),
     };
     let ask = Ask::of(request);

@@ -88,6 +88,8 @@ pub struct Circumstances<'a> {
     pub allowed: &'a dyn Fn(&str) -> bool,
     /// Why a model is not worth asking now; none when it is.
     pub ailing: &'a dyn Fn(&str) -> Option<String>,
+    /// How much better the tenant has rated a model's answers than all: -1 to 1.
+    pub liked: &'a dyn Fn(&str) -> f64,
     /// Minutes since the week began, on Monday at 0:00 UTC.
     pub minute_of_week: u32,
 }
@@ -238,6 +240,9 @@ fn narrow(ask: &Ask, prefer: Preference, around: &Circumstances<'_>, candidates:
     }
 }
 
+/// What a tenant's ratings weigh: the most that they can add is this, and a model's other sides add up to 1.4 when balanced.
+const LIKED: f64 = 0.3;
+
 /// Weighs what is left; the id of the best.
 fn weigh(
     ask: &Ask,
@@ -252,8 +257,14 @@ fn weigh(
         .filter_map(|candidate| around.models.row(&candidate.model).map(|row| (candidate.model.as_str(), row)))
         .collect();
     let alone = fit.len() == 1;
-    let scores = score::scores(ask, around.routing.weights.of(prefer), &fit);
-    let best = scores.iter().max_by(|(_, one), (_, other)| one.order(other)).map(|(id, _)| id.clone());
+    let mut scores = score::scores(ask, around.routing.weights.of(prefer), &fit);
+    let best_of =
+        |scores: &[(String, score::Score)]| scores.iter().max_by(|(_, one), (_, other)| one.order(other)).map(|(id, _)| id.clone());
+    let unrated = best_of(&scores);
+    for (id, score) in &mut scores {
+        score.total += LIKED * (around.liked)(id).clamp(-1.0, 1.0);
+    }
+    let best = best_of(&scores);
     for (id, score) in scores {
         if let Some(candidate) = candidates.iter_mut().find(|candidate| candidate.model == id) {
             candidate.score = Some(score);
@@ -262,6 +273,8 @@ fn weigh(
     let best = best?;
     reasons.push(if alone {
         "no other model is left".to_owned()
+    } else if unrated.as_ref() != Some(&best) {
+        "its answers were rated better".to_owned()
     } else {
         format!("best for {} when {}", ask.task.task.name(), prefer.spoken())
     });

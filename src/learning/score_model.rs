@@ -5,6 +5,8 @@
 //! are known, else a count, each with a level of its own for each platform. What explains it are the effects of the score's own rules, each
 //! with a weight that is 1 before anything was seen: then the model says what the rules say.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -47,6 +49,10 @@ const USUAL_COUNT: f64 = 20.0;
 const MOST_COUNT: f64 = 2_000.0;
 /// Impressions that a rate is drawn to the usual one by.
 const DRAWN: f64 = 25.0;
+/// How many ratings count half.
+const FEW_RATINGS: f64 = 20.0;
+/// The most models whose ratings are kept.
+const MOST_MODELS: usize = 64;
 /// From how many posts on the calibration is told.
 const LEAST_TOLD: u64 = 10;
 /// Parts of the scale of chances, to see whether they come true.
@@ -169,6 +175,8 @@ pub struct Learnt {
     pub sums: Sums,
     /// Whether it was foreseen.
     pub calibration: Calibration,
+    /// How models were rated: how often, and the sum of ratings from 0 to 1.
+    pub ratings: BTreeMap<String, (u32, f64)>,
 }
 
 impl Learnt {
@@ -204,6 +212,20 @@ impl Learnt {
         }
     }
 
+    /// Learns how an answer of a model was rated, from 0 to 1. `before` is the rating until now, whose place this takes.
+    pub fn rate(&mut self, model: &str, before: Option<f64>, now: Option<f64>) {
+        if before == now || model.is_empty() || self.ratings.len() >= MOST_MODELS && !self.ratings.contains_key(model) {
+            return;
+        }
+        let (count, sum) = self.ratings.entry(model.to_owned()).or_default();
+        if let Some(before) = before {
+            (*count, *sum) = (count.saturating_sub(1), *sum - before);
+        }
+        if let Some(now) = now {
+            (*count, *sum) = (count.saturating_add(1), *sum + now);
+        }
+    }
+
     /// How many posts it rests on.
     pub fn posts(&self) -> u64 {
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count")]
@@ -214,7 +236,8 @@ impl Learnt {
     /// The model as it is asked.
     pub fn model(&self) -> Option<Model> {
         let posterior = Posterior::of(&prior(), &self.sums)?;
-        Some(Model { posterior, posts: self.posts(), error: self.calibration.error(), coverage: self.calibration.coverage() })
+        let (error, coverage) = (self.calibration.error(), self.calibration.coverage());
+        Some(Model { posterior, posts: self.posts(), error, coverage, ratings: self.ratings.clone() })
     }
 
     /// What was learnt, for people: each rule's weight with its standard deviation, and how well it foresees.
@@ -250,6 +273,7 @@ pub struct Model {
     pub error: Option<f64>,
     /// Which share of posts lay in its intervals of eight of ten.
     pub coverage: Option<f64>,
+    ratings: BTreeMap<String, (u32, f64)>,
 }
 
 impl Model {
@@ -260,6 +284,17 @@ impl Model {
         let score = (50.0 + sum).clamp(5.0, 95.0);
         let half = scale * quantile_of_nine_tenths(self.posterior.freedom);
         (score, ((score - half).max(0.0), (score + half).min(100.0)))
+    }
+
+    /// How much better a model's answers were rated than all: -1 to 1, drawn to 0 while ratings are few.
+    pub fn liked(&self, model: &str) -> f64 {
+        let (count, sum) = self.ratings.get(model).copied().unwrap_or_default();
+        let (all, whole) = self.ratings.values().fold((0.0, 0.0), |(all, whole), (count, sum)| (all + f64::from(*count), whole + sum));
+        if count == 0 {
+            return 0.0;
+        }
+        let count = f64::from(count);
+        ((sum / count - whole / all) * count / (count + FEW_RATINGS)).clamp(-1.0, 1.0)
     }
 
     /// By how much a rule counts: 1 as it stands.

@@ -165,11 +165,12 @@ impl<S: Storage> Books<S> {
     }
 
     fn learn(&mut self, what: &What, before: &Feedback, after: &Feedback) -> Result<(), Failure> {
+        let mut learnt = self.learnt()?;
+        learnt.rate(&what.model, before.rated(), after.rated());
         if let Some(post) = &what.post {
-            let mut learnt = self.learnt()?;
             learnt.see(post, before.engagement.as_ref(), after.engagement.as_ref());
-            self.keep_fact("learnt", serde_json::to_string(&learnt)?);
         }
+        self.keep_fact("learnt", serde_json::to_string(&learnt)?);
         Ok(())
     }
 
@@ -234,12 +235,14 @@ impl<S: Storage> Books<S> {
             return Ok(());
         }
         self.batch.add("DELETE FROM feedback WHERE alias = ?1", cells![alias]);
-        let sql = "SELECT what, said FROM (SELECT what, said, at_ms FROM feedback WHERE alias <> ?1 AND what ->> '$.post' IS NOT NULL \
-                   AND said ->> '$.engagement' IS NOT NULL ORDER BY at_ms DESC LIMIT ?2) ORDER BY at_ms";
+        let sql = "SELECT what, said FROM (SELECT what, said, at_ms FROM feedback WHERE alias <> ?1 ORDER BY at_ms DESC LIMIT ?2) \
+                   ORDER BY at_ms";
         let mut learnt = Learnt::default();
         for row in self.storage.query(sql, &cells![alias, MOST_RELEARNT])? {
             let said: Feedback = typed::read(row.text(1)).unwrap_or_default();
-            if let Some(post) = What::read(row.text(0)).post {
+            let what = What::read(row.text(0));
+            learnt.rate(&what.model, None, said.rated());
+            if let Some(post) = what.post {
                 learnt.see(&post, None, said.engagement.as_ref());
             }
         }

@@ -303,17 +303,17 @@ describe("experiments", () => {
 
 describe("feedback on answers by the id that they came with", () => {
   test("is credited to the arm that gave them, completions and posts alike", async () => {
-    await put("told", { ...TWO_MODELS, goal: "rating" });
+    await put("spoken", { ...TWO_MODELS, goal: "rating" });
     const say = async (body) => assert.equal((await call("POST", "/v1/feedback", { body })).status, 201);
-    const { arm, response } = await ask("told", "ann");
+    const { arm, response } = await ask("spoken", "ann");
     await say({ id: response.headers.get("x-request-id"), rating: 5 });
-    const rated = async (name) => (await results("told")).arms.find((one) => one.name === name).metrics.rating;
+    const rated = async (name) => (await results("spoken")).arms.find((one) => one.name === name).metrics.rating;
     assert.deepEqual([(await rated(arm)).mean, (await rated(arm)).subjects ?? (await rated(arm)).count ?? 1], [5, 1]);
-    const order = { instruction: "Announce our plum blend", platforms: ["x"], experiment: "told", user: "ann" };
+    const order = { instruction: "Announce our plum blend", platforms: ["x"], experiment: "spoken", user: "ann" };
     const { posts: [{ id }] } = await (await post(edge, order, {}, "/v1/posts")).json();
     await say({ id, rating: 3 });
     assert.equal((await rated(arm)).mean, 4, "one subject, two answers");
     const { data: [told] } = await (await call("GET", "/v1/feedback?limit=1")).json();
-    assert.deepEqual([told.answer.experiment, told.answer.arm], ["told", arm]);
+    assert.deepEqual([told.answer.experiment, told.answer.arm], ["spoken", arm]);
   });
 });

@@ -147,6 +147,37 @@ describe("what feedback teaches", () => {
   });
 });
 
+describe("ratings of models", () => {
+  test("are weighed by `auto`, which says so, and go with a reset", async () => {
+    await call("DELETE", "/v1/learned", { key: OTHER_KEY });
+    const auto = async () => {
+      const response = await post(edge, { ...chat("Write a limerick about rye"), model: "auto" }, { authorization: `Bearer ${OTHER_KEY}` });
+      await response.text();
+      return [response.headers.get("x-maya-model"), response.headers.get("x-maya-route")];
+    };
+    const [usual] = await auto();
+    const other = usual === "gpt-oss-120b" ? "qwen-3.8-27b" : "gpt-oss-120b";
+    for (let count = 0; count < 30; count++) {
+      for (const [model, rating] of [[usual, 1], [other, 5]]) {
+        const response = await post(edge, { ...chat(`Hello ${count}`), model }, { authorization: `Bearer ${OTHER_KEY}` });
+        await response.text();
+        await say({ id: response.headers.get("x-request-id"), rating }, 201, { key: OTHER_KEY });
+      }
+    }
+    const { models } = await learned(OTHER_KEY);
+    assert.deepEqual(models.map(({ ratings, mean }) => [ratings, mean]).sort(), [[30, 0], [30, 1]]);
+    const [now, route] = await eventually(async () => {
+      const seen = await auto();
+      return seen[0] === other && seen;
+    }, "the better rated model is chosen");
+    assert.equal(now, other);
+    assert.match(route, /rated better/);
+    await call("DELETE", "/v1/learned", { key: OTHER_KEY });
+    await auto();
+    assert.equal((await auto())[0], usual);
+  });
+});
+
 describe("approved posts", () => {
   test("are examples of their brand for the next order, those that did well before others", async () => {
     const brand = { name: "Acme Coffee", voice: "Dry and warm.", do: ["say what it costs"] };
