@@ -168,6 +168,8 @@ impl Resource {
     pub fn counted_as(&self) -> Option<&'static str> {
         Some(match self {
             Self::Warming | Self::Health | Self::ModelHealth | Self::Analytics | Self::Return | Self::Metrics => return None,
+            // What people and dashboards look at again and again would be most of what is counted.
+            Self::Usage | Self::Audit { .. } | Self::Keys(_) | Self::Tenants(_) | Self::Experiments | Self::Learned => return None,
             Self::Completions(Endpoint::Chat) => "chat",
             Self::Completions(Endpoint::Text) => "completions",
             Self::Embeddings => "embeddings",
@@ -181,8 +183,8 @@ impl Resource {
             Self::Posts(Task::Personalize) => "posts/personalize",
             Self::Posts(Task::Video) => "posts/video",
             Self::Campaigns(_) | Self::Strategy => "campaigns",
-            Self::Feedback | Self::Learned => "feedback",
-            Self::Experiments | Self::Experiment(_) | Self::ExperimentEnd(_) | Self::Outcomes(_) => "experiments",
+            Self::Feedback => "feedback",
+            Self::Experiment(_) | Self::ExperimentEnd(_) | Self::Outcomes(_) => "experiments",
             Self::Intents | Self::Intent(_) | Self::Understanding(Subject::Intents) => "intents",
             Self::Understanding(Subject::Sentiments) => "sentiments",
             Self::Understanding(Subject::Languages) => "languages",
@@ -195,9 +197,7 @@ impl Resource {
             Self::Files(_) => "files",
             Self::Batches(_) => "batches",
             Self::Brands | Self::Brand(_) | Self::Dataset(_) => "brands",
-            Self::Usage | Self::Audit { .. } => "usage",
             Self::User { .. } => "users",
-            Self::Keys(_) | Self::Tenants(_) => "admin",
             Self::Proofs => "proofs",
         })
     }
