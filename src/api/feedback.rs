@@ -43,21 +43,17 @@ pub async fn answer(gateway: &Gateway, call: &Call, query: Option<&str>, tenant:
     let (id, said) = Feedback::read(&body, call.now_ms())?;
     // What is noted of an answer is on its way to the ledger for a moment; the answer that was given just now is known there after it.
     for (tenant, region) in gateway.outbox.flush(call).await {
-        if experiments::renew(gateway, call, tenant, region).await.is_err() {
-            call.log_failure("experiments", "copy");
-        }
+        experiments::renew(gateway, call, tenant, region).await;
     }
-    gateway.score_models.borrow_mut().forget(&ledger.tenant);
     let reply: Value = ledger.ask(&Message::Feedback { id, holder, said: Box::new(said) }).await?;
+    gateway.score_models.borrow_mut().forget(&ledger.tenant);
     let text = |name: &str| reply.get(name).and_then(Value::as_str);
     match text("error") {
         None => {
             let mut shown = reply.get("answer").cloned().unwrap_or_default();
             count(gateway, call, &ledger.tenant, &reply);
-            if reply.get("copy") == Some(&Value::Bool(true))
-                && experiments::renew(gateway, call, ledger.tenant.clone(), ledger.region).await.is_err()
-            {
-                call.log_failure("experiments", "copy");
+            if reply.get("copy") == Some(&Value::Bool(true)) {
+                experiments::renew(gateway, call, ledger.tenant.clone(), ledger.region).await;
             }
             if let Some(shown) = shown.as_object_mut() {
                 shown.insert("object".to_owned(), json!("feedback"));
@@ -93,8 +89,9 @@ pub async fn learned(gateway: &Gateway, call: &Call, method: &str, query: Option
         return Err(Error::new(403, "key_needed", message).about("api_key").final_word());
     }
     let mut shown: Value = if method == "DELETE" {
+        let forgotten = ledger.ask(&Message::Unlearn { who: ledger.who.clone() }).await?;
         gateway.score_models.borrow_mut().forget(&ledger.tenant);
-        ledger.ask(&Message::Unlearn { who: ledger.who.clone() }).await?
+        forgotten
     } else {
         ledger.ask(&Message::Learned).await?
     };
@@ -125,7 +122,7 @@ pub async fn said(ledger: &Ledger<'_>, brand: &str) -> Result<Vec<(Option<Post>,
 /// Counts what a word adds: ratings, publications and engagement, by the answer's model, platform and arm.
 fn count(gateway: &Gateway, call: &Call, tenant: &str, reply: &Value) {
     let said = |name: &str| reply.get(name).map(Value::to_string).unwrap_or_default();
-    let Ok(gained) = typed::read::<Gained>(&said("gained")) else { return };
+    let Ok(gained) = typed::read::<Gained>(&said("gained")) else { return call.log_failure("feedback", "count") };
     let of = reply.get("answer").and_then(|answer| answer.get("answer")).map(Value::to_string).unwrap_or_default();
     let what: What = typed::read(&of).unwrap_or_default();
     let variant = if what.experiment.is_empty() { String::new() } else { format!("{}:{}", what.experiment, what.arm) };

@@ -42,8 +42,11 @@ use route::{Resource, Route};
 /// Answers a request, whatever it is.
 pub async fn answer(gateway: &Gateway, call: &Call) -> Answered {
     gateway.begin_trace(call);
-    let counted = Counted { gateway, call };
-    let answered = match dispatch(gateway, call).await {
+    let (path, query) = call.head.target();
+    let route = Route::of(path);
+    let endpoint = route.resource.as_ref().map_or(Some("unknown"), Resource::counted_as);
+    let counted = Counted { gateway, call, endpoint };
+    let answered = match dispatch(gateway, call, route, path, query).await {
         Ok(answered) => answered,
         Err(error) => {
             call.observe(|seen| seen.failed(error.code, error.status));
@@ -64,39 +67,34 @@ pub async fn answer(gateway: &Gateway, call: &Call) -> Answered {
 struct Counted<'a> {
     gateway: &'a Gateway,
     call: &'a Call,
+    /// What it is counted as; none for what is not.
+    endpoint: Option<&'static str>,
 }
 
 impl Drop for Counted<'_> {
     fn drop(&mut self) {
-        let Self { gateway, call } = self;
+        let Self { gateway, call, endpoint } = self;
         call.observe(|seen| {
             if seen.answered_status == 0 {
                 seen.failed("client_closed_request", 499);
             }
         });
-        let endpoint = Route::of(call.head.target().0).resource.map_or(Some("unknown"), |resource| resource.counted_as());
-        if let (true, Some(endpoint), true) = (gateway.binds.telemetry, endpoint, call.head.method() != "OPTIONS") {
+        let Some(endpoint) = endpoint else { return };
+        if gateway.binds.telemetry && call.head.method() != "OPTIONS" {
             gateway.telemetry.note(call.head.now_ms, endpoint, &call.observed());
         }
-        if let Some(endpoint) = endpoint {
-            gateway.tell_request(call, endpoint);
-        }
+        gateway.tell_request(call, endpoint);
     }
 }
 
 /// Tells ledgers what there is to tell, and makes copies anew where something follows from that.
 pub async fn tell_ledgers(gateway: &Gateway, call: &Call) {
     for (tenant, region) in gateway.outbox.deliver(call).await {
-        if experiments::renew(gateway, call, tenant, region).await.is_err() {
-            // They are made with the next change; until then calls are answered by the shares before.
-            call.log_failure("experiments", "copy");
-        }
+        experiments::renew(gateway, call, tenant, region).await;
     }
 }
 
-async fn dispatch(gateway: &Gateway, call: &Call) -> Result<Answered, Error> {
-    let (path, query) = call.head.target();
-    let route = Route::of(path);
+async fn dispatch(gateway: &Gateway, call: &Call, route: Route<'_>, path: &str, query: Option<&str>) -> Result<Answered, Error> {
     let method = call.head.method();
     let resource = route.resource.ok_or_else(|| unknown(path))?;
     if method == "OPTIONS" {

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::experiment::distributions::normal_below;
 use super::feedback::Engagement;
 use super::regression::{Posterior, Prior, Sums};
 use crate::content::platform::{PLATFORMS, Platform};
@@ -313,13 +314,4 @@ fn below(value: f64, freedom: f64) -> f64 {
 fn quantile_of_nine_tenths(freedom: f64) -> f64 {
     const Z: f64 = 1.281_551_6;
     Z + (Z.powi(3) + Z) / (4.0 * freedom) + (5.0 * Z.powi(5) + 16.0 * Z.powi(3) + 3.0 * Z) / (96.0 * freedom * freedom)
-}
-
-/// The chance that a standard normal value is below one: Abramowitz and Stegun, 26.2.17.
-fn normal_below(value: f64) -> f64 {
-    const COEFFICIENTS: [f64; 5] = [0.319_381_530, -0.356_563_782, 1.781_477_937, -1.821_255_978, 1.330_274_429];
-    let t = 1.0 / (1.0 + 0.231_641_9 * value.abs());
-    let sum = COEFFICIENTS.iter().rev().fold(0.0, |sum, coefficient| (sum + coefficient) * t);
-    let tail = (-value * value / 2.0).exp() / (2.0 * std::f64::consts::PI).sqrt() * sum;
-    if value >= 0.0 { 1.0 - tail } else { tail }
 }
