@@ -189,18 +189,21 @@ export function chromium() {
   return found();
 }
 
+/** What traces are read with in tests: OpenTelemetry's Protobuf definitions, and Rotel, a collector whose wheel holds its program. */
+const COLLECTOR = ["opentelemetry-proto", "rotel==0.0.1a15"];
+
 /**
- * A Python that knows OpenTelemetry's Protobuf definitions, for the test that reads traces with them: the one that OTLP_PYTHON names, one that is
- * there, or one of its own, which is set up. Null where none can be had; that test is skipped then, and says so.
+ * A Python that has what traces are read with: the one that OTLP_PYTHON names, one that is there, or one of its own, which is set up. Null
+ * where none can be had; the tests with it are skipped then, and say so.
  */
 export function otlpPython() {
-  const own = path.join(cache, "opentelemetry-proto", "bin", "python");
-  const knows = (python) => Boolean(python) && ask(python, ["-c", "import opentelemetry.proto.collector.trace.v1.trace_service_pb2"]) !== null;
-  const found = () => [process.env.OTLP_PYTHON, own, "python3"].find(knows) ?? null;
+  const own = path.join(cache, "otlp-python", "bin", "python");
+  const has = (python) => Boolean(python) && ask(python, ["-c", "import opentelemetry.proto.collector.trace.v1.trace_service_pb2, rotel"]) !== null;
+  const found = () => [process.env.OTLP_PYTHON, own, "python3"].find(has) ?? null;
   if (found() || ask("python3", ["--version"]) === null) return found();
-  say("opentelemetry-proto (pip)");
+  say(`${COLLECTOR.join(", ")} (pip)`);
   const made = ask("python3", ["-m", "venv", path.dirname(path.dirname(own))]) !== null;
-  if (!made || ask(own, ["-m", "pip", "install", "--quiet", "opentelemetry-proto"]) === null) say("without opentelemetry-proto: Python could not install it");
+  if (!made || ask(own, ["-m", "pip", "install", "--quiet", ...COLLECTOR]) === null) say("without a collector: Python could not install it");
   return found();
 }
 

@@ -15,6 +15,20 @@ function colour(name) {
 }
 
 const clock = new Intl.DateTimeFormat("en-GB", { dateStyle: "short", timeStyle: "short" });
+const hour = new Intl.DateTimeFormat("en-GB", { timeStyle: "short" });
+const day = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" });
+
+/** Marks on the axis of times, as far apart as `step` seconds: the day where a new one begins, else the hour. */
+const marks = (_, ticks, __, ___, step) => {
+  let last;
+  return ticks.map((tick) => {
+    const date = day.format(tick * 1000);
+    const fresh = date !== last;
+    last = date;
+    if (step >= 86_400) return date;
+    return fresh ? `${hour.format(tick * 1000)}\n${date}` : hour.format(tick * 1000);
+  });
+};
 
 /**
  * Shows series in the element `home`. `times` are seconds since 1970; `series` has a `name`, `values` and `show`, which writes a value.
@@ -53,7 +67,7 @@ export function chart(home, title, times, series) {
       height: HEIGHT,
       scales: { y: { range: (_, least, most) => [0, most > 0 ? most * 1.1 : 1] } },
       series: [{ label: "Time", value: (_, at) => (at === null ? "–" : clock.format(at * 1000)) }, ...lines],
-      axes: [axis, { ...axis, values: labels, size: 68 }],
+      axes: [{ ...axis, values: marks }, { ...axis, values: labels, size: 68 }],
     };
     drawn = new uPlot(options, [times, ...series.map(({ values: own }) => own)], plot);
   };

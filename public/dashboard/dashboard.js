@@ -6,7 +6,7 @@ import { against, counts, laidOut, measures } from "./series.js";
 /** How often the figures are renewed while somebody looks, in ms. */
 const RENEW_MS = 10_000;
 const RANGES_MS = { "15m": 15 * 60e3, "1h": 3600e3, "24h": 24 * 3600e3, "7d": 7 * 24 * 3600e3, "30d": 30 * 24 * 3600e3 };
-/** So many tenants' budgets are asked for at once; each costs the ledger three questions. */
+/** So many tenants' budgets are asked for at once; each is a question to a ledger. */
 const MOST_TENANTS = 20;
 /** So many entries of the audit are shown. */
 const NEWEST = 25;
@@ -84,23 +84,15 @@ function content({ quality, business }) {
 }
 
 async function budgets() {
-  if (!administers) {
-    const { total } = await ask("/v1/usage");
-    return [note(`Booked so far: ${dollars(total.cost_micro_dollars)} for ${count(total.requests)} requests; ${count(total.hits)} hits saved ${dollars(total.saved_micro_dollars)}. Budgets are shown to who administers.`)];
-  }
-  const day = new Date().toISOString().slice(0, 10);
-  const wanted = tenants.map((one) => one.tenant).filter((name) => tenant() === "" || name === tenant());
+  const names = administers ? tenants.map((one) => one.tenant).filter((name) => tenant() === "" || name === tenant()) : [undefined];
   const rows = await Promise.all(
-    wanted.slice(0, MOST_TENANTS).map(async (name) => {
-      const spent = async (from) => (await ask(`/v1/usage${query({ tenant: name, from })}`)).total.cost_micro_dollars;
-      // A tenant that only stands in the configuration has no record, and so no budget of its own.
-      const record = ask(`/admin/tenants/${encodeURIComponent(name)}`).catch((error) => (error.status === 404 ? {} : Promise.reject(error)));
-      const [{ budget }, today, month] = await Promise.all([record, spent(day), spent(`${day.slice(0, 7)}-01`)]);
-      return [["day", today], ["month", month]].map(([period, amount]) => [name, period, dollars(amount), ...shown(name, period, against(amount, budget?.[period] ?? {}))]);
+    names.slice(0, MOST_TENANTS).map(async (name) => {
+      const { budgets } = await ask(`/v1/usage${query({ tenant: name })}`);
+      return budgets.map((budget) => [name ?? "this tenant", budget.period, dollars(budget.spent_micro_dollars), ...shown(name ?? "this tenant", budget.period, against(budget))]);
     }),
   );
-  const parts = [table("Spent by tenant, in UTC days and months, against budgets of whole tenants", ["Tenant", "This", "Spent", "Budget", "Used"], rows.flat(), [2, 3])];
-  if (wanted.length > MOST_TENANTS) parts.push(note(`The first ${MOST_TENANTS} of ${wanted.length} tenants. Choose one to see it.`));
+  const parts = [table("Spent and reserved by tenant, in UTC days and months, against budgets of whole tenants", ["Tenant", "This", "Spent", "Budget", "Used"], rows.flat(), [2, 3])];
+  if (names.length > MOST_TENANTS) parts.push(note(`The first ${MOST_TENANTS} of ${names.length} tenants. Choose one to see it.`));
   return parts;
 }
 
@@ -118,7 +110,7 @@ async function models(range) {
   // One row a model, over all times. Counts add up; quantiles do not, so there are none here.
   const sums = new Map();
   for (const row of data) {
-    const name = row.group.model ?? "none";
+    const name = row.group.model ?? "no model";
     const sum = sums.get(name) ?? { requests: 0, errors: 0, prompt: 0, completion: 0, cost: 0 };
     sum.requests += row.requests;
     sum.errors += row.errors;
@@ -170,7 +162,7 @@ async function audit() {
   checked.set(tenant(), verdict);
   const { data } = await ask(`/v1/audit${query({ tenant: tenant(), after: String(Math.max(0, verdict.last - NEWEST)), limit: "1000" })}`);
   const words = verdict.whole ? tag("chain verified", "good") : tag(`chain broken at ${count(verdict.broken.length)} entries`, "bad");
-  const parts = [element("p", { class: "row" }, words, element("span", { class: "hint", text: `${count(verdict.entries)} entries when it was checked` }))];
+  const parts = [element("p", { class: "row" }, words, element("span", { class: "hint", text: `${count(verdict.entries)} ${verdict.entries === 1 ? "entry" : "entries"} when it was checked` }))];
   if (data.length === 0) return [...parts, note("No entries yet.")];
   const rows = data.slice(-NEWEST).reverse();
   return [...parts, table("The newest entries", ["When", "What", "Who", "Number"], rows.map((entry) => [moment(entry.at_ms), entry.what, entry.who ?? "–", String(entry.number)]), [3])];

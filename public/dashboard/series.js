@@ -18,9 +18,9 @@ export function laidOut({ from, to, interval, data }) {
 export const counts = (rows, of) => rows.map((row) => (row === null ? 0 : (of(row) ?? 0)));
 export const measures = (rows, of) => rows.map((row) => (row === null ? null : (of(row) ?? null)));
 
-/** What one budget says of what was spent: the part that is used, and which mark is passed. */
-export function against(spent, { soft_micro_dollars: soft, hard_micro_dollars: hard } = {}) {
+/** How much of a budget is used, and which mark is passed. Null where there is none. */
+export function against({ spent_micro_dollars: spent, soft_micro_dollars: soft, hard_micro_dollars: hard }) {
   const most = hard ?? soft;
-  if (most === undefined || most === null || spent === null) return null;
-  return { most, part: most > 0 ? spent / most : 1, state: hard && spent >= hard ? "over" : soft && spent >= soft ? "soft" : "within" };
+  if (most === null) return null;
+  return { most, part: most > 0 ? spent / most : 1, state: hard !== null && spent >= hard ? "over" : soft !== null && spent >= soft ? "soft" : "within" };
 }

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::{Value, json};
+
 use super::calendar::{begins_ms, day_of, month_of};
 use super::message::Spending;
 use super::terms::{Budget, Ceiling};
@@ -41,6 +43,20 @@ fn periods(budget: &Budget, figures: Figures, now_ms: u64) -> [(&'static str, Op
     let today = day_of(now_ms);
     let until = |day: u64| begins_ms(day).saturating_sub(now_ms);
     [("month", budget.month, figures.month, until(month_of(today).1)), ("day", budget.day, figures.day, until(today.saturating_add(1)))]
+}
+
+/// How a budget stands: what is spent and reserved in this day and this month, also where nothing bounds it.
+pub fn standing(owner: &str, budget: Option<Budget>, figures: Figures, now_ms: u64) -> [Value; 2] {
+    periods(&budget.unwrap_or_default(), figures, now_ms).map(|(period, ceiling, spent, reset_ms)| {
+        json!({
+            "owner": owner,
+            "period": period,
+            "spent_micro_dollars": spent,
+            "soft_micro_dollars": ceiling.and_then(|ceiling| ceiling.soft_micro_dollars),
+            "hard_micro_dollars": ceiling.and_then(|ceiling| ceiling.hard_micro_dollars),
+            "until_ms": now_ms.saturating_add(reset_ms),
+        })
+    })
 }
 
 /// The hard threshold that a call of a cost would pass: the month's before the day's, because it holds longer.

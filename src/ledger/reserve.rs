@@ -125,7 +125,8 @@ impl<S: Storage> Books<S> {
         Ok(None)
     }
 
-    fn figures(&mut self, owner: &str) -> Result<Figures, Failure> {
+    /// What an owner has spent and reserved today and this month.
+    pub(super) fn figures(&mut self, owner: &str) -> Result<Figures, Failure> {
         self.need_spent(owner)?;
         Ok(Figures::of([self.spent.get(owner), self.open.reserved(owner)], self.now_ms))
     }

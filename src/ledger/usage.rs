@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use super::books::{Books, value};
+use super::budget::{self, TENANT};
 use super::calendar::{read, written};
 use super::message::UsageQuery;
 use super::storage::{Cell, Failure, Row, Storage, cells};
@@ -143,8 +144,9 @@ impl<S: Storage> Books<S> {
         self.batch.add("DELETE FROM usage WHERE alias = ?1", cells![alias]);
     }
 
-    /// The usage that is asked for: `{"rows": […], "total": {…}, "truncated": bool}`, or `{"error": name of the wrong parameter}`.
-    pub(super) fn usage(&self, query: &UsageQuery) -> Result<Value, Failure> {
+    /// The usage that is asked for: `{"rows": […], "total": {…}, "truncated": bool, "budgets": […]}`, or
+    /// `{"error": name of the wrong parameter}`.
+    pub(super) fn usage(&mut self, query: &UsageQuery) -> Result<Value, Failure> {
         let mut conditions = String::from("1");
         let mut cells: Vec<Cell> = Vec::new();
         let mut filter = |condition: &str, cell| {
@@ -187,7 +189,23 @@ impl<S: Storage> Books<S> {
         let truncated = rows.len() > MOST_ROWS;
         rows.truncate(MOST_ROWS);
         let rows: Vec<Value> = rows.iter().map(|row| shown(row, &columns)).collect();
-        Ok(json!({"rows": rows, "total": total.first().map(|row| shown(row, &[])), "truncated": truncated}))
+        let total = total.first().map(|row| shown(row, &[]));
+        Ok(json!({"rows": rows, "total": total, "truncated": truncated, "budgets": self.budgets(query)?}))
+    }
+
+    /// How the tenant's budget stands, and that of a key that is asked for. Who asks of one end user is told of none.
+    fn budgets(&mut self, query: &UsageQuery) -> Result<Vec<Value>, Failure> {
+        if query.user.is_some() {
+            return Ok(Vec::new());
+        }
+        let mut standings = Vec::from(budget::standing(TENANT, self.tenant.budget, self.figures(TENANT)?, self.now_ms));
+        if let Some(key) = &query.key
+            && let Some(record) = self.valid_key(key)?
+        {
+            let budget = record.budget;
+            standings.extend(budget::standing(key, budget, self.figures(key)?, self.now_ms));
+        }
+        Ok(standings)
     }
 
     /// The rows of an end user, by alias.

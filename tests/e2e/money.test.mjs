@@ -115,6 +115,13 @@ describe("a budget", () => {
           const told = budget(refused);
           assert.deepEqual([told.period, told.owner, told.spent, told.threshold], [period, name, spent, limit.hard_micro_dollars]);
           assert.ok(told.reset > 0 && told.reset <= (period === "day" ? 86_400 : 31 * 86_400));
+          if (owner !== "configured key") {
+            const { budgets } = await usageOf(at, tenant, owner === "key" ? `&key=${made.id}` : "");
+            const standing = budgets.find((one) => one.owner === name && one.period === period);
+            assert.deepEqual([standing.spent_micro_dollars, standing.soft_micro_dollars, standing.hard_micro_dollars], [spent, 50, limit.hard_micro_dollars]);
+            assert.ok(Math.abs(standing.until_ms - Date.now() - 1000 * told.reset) < 5000, "when it ends");
+            assert.deepEqual([...new Set(budgets.map((one) => one.owner))], owner === "key" ? ["tenant", name] : ["tenant"]);
+          }
           assert.equal(refused.headers.get("x-should-retry"), "false");
           assert.equal(refused.headers.get("retry-after"), null);
           const error = await assertError(refused, 402, "budget_exceeded");
@@ -356,7 +363,7 @@ describe("usage", () => {
     const shown = await get("/v1/usage?by=day", key);
     assert.equal(shown.status, 200);
     assert.equal(shown.headers.get("cache-control"), "private, no-store");
-    assert.deepEqual(Object.keys(await shown.json()), ["rows", "total", "truncated"]);
+    assert.deepEqual(Object.keys(await shown.json()), ["rows", "total", "truncated", "budgets"]);
     const head = await get("/v1/usage?by=day", key, "HEAD");
     assert.deepEqual([head.status, head.headers.get("content-type"), await head.text()], [200, "application/json", ""]);
     assert.equal((await get("/v1/usage?by=hour", key, "HEAD")).status, 400);

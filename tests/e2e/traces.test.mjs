@@ -1,8 +1,11 @@
-// Lines of the log and traces, with the built Worker and a collector: one that reads what it gets with OpenTelemetry's own Protobuf definitions
-// where Python has them (`pip install opentelemetry-proto`; OTLP_PYTHON names the Python), and by the rules of OTLP/JSON everywhere.
+// Lines of the log and traces, with the built Worker and two collectors: one of the tests' own, which fails as it is told and keeps what it gets,
+// and Rotel. What comes is read by the rules of OTLP/JSON everywhere; with OpenTelemetry's own Protobuf definitions and by Rotel where a Python
+// has both (`pip install opentelemetry-proto rotel==0.0.1a15`; OTLP_PYTHON names the Python).
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import http from "node:http";
+import net from "node:net";
+import path from "node:path";
 import { after, before, describe, test } from "node:test";
 import { KEY, chat, eventually, post, startEdge, startStandIn } from "./edge.mjs";
 
@@ -177,6 +180,63 @@ print(spans)`;
     const taken = collector.messages.filter(({ status }) => status === 200).map(({ text }) => text);
     const read = execFileSync(python, ["-c", program], { input: JSON.stringify(taken), encoding: "utf8" });
     assert.equal(Number(read), collector.spans().length);
+  });
+});
+
+describe("Rotel, a collector", () => {
+  const python = process.env.OTLP_PYTHON ?? "python3";
+
+  const freePort = () => new Promise((resolve) => {
+    const server = net.createServer().listen(0, "127.0.0.1", () => {
+      const { port } = server.address();
+      server.close(() => resolve(port));
+    });
+  });
+
+  /** Rotel with nothing behind it, which writes each span that it takes: where it listens, and what it has written. Null where it is not installed. */
+  async function startRotel() {
+    let folder;
+    try {
+      folder = execFileSync(python, ["-c", "import os, rotel; print(os.path.dirname(rotel.__file__))"], { stdio: ["ignore", "pipe", "ignore"], encoding: "utf8" }).trim();
+    } catch {
+      return null;
+    }
+    const [web, grpc] = [await freePort(), await freePort()];
+    const child = spawn(path.join(folder, "rotel-agent"), [
+      "start", "--otlp-http-endpoint", `127.0.0.1:${web}`, "--otlp-grpc-endpoint", `127.0.0.1:${grpc}`,
+      "--exporter", "blackhole", "--debug-log", "traces", "--debug-log-verbosity", "detailed",
+    ], { stdio: ["ignore", "pipe", "pipe"] });
+    const rotel = { url: `http://127.0.0.1:${web}`, written: "", stop: () => child.kill() };
+    for (const stream of [child.stdout, child.stderr]) stream.on("data", (piece) => (rotel.written += piece));
+    await eventually(() => rotel.written.includes("Starting Rotel"), "Rotel's start");
+    return rotel;
+  }
+
+  test("takes traces of calls, streams and refusals, as they were", async (t) => {
+    const rotel = await startRotel();
+    if (rotel === null) return t.skip("python3 has no rotel: `pip install rotel==0.0.1a15`, or set OTLP_PYTHON");
+    const edge = await traced({ OTLP_ENDPOINT: rotel.url });
+    try {
+      const usage = (await (await post(edge, chat("Hello"), { traceparent: PARENT, "x-request-id": "whole" })).json()).usage;
+      await (await post(edge, chat("Go on", { stream: true }), { "x-request-id": "stream" })).text();
+      await (await post(edge, chat("Hello [[status=400]]"), { "x-request-id": "refused" })).text();
+      const spans = () => rotel.written.split(/^Span #/m).slice(1);
+      const named = (id) => spans().find((span) => span.includes(`-> maya.request_id: Str(${id})`));
+      await eventually(() => ["whole", "stream", "refused"].every(named) && spans().length >= 6, "six spans");
+      assert.match(rotel.written, /-> service\.name: Str\(maya-edge\)/);
+      const [, whole] = named("whole").match(/^ +ID +: ([0-9a-f]{16})$/m);
+      assert.match(named("whole"), /Trace ID +: 0af7651916cd43dd8448eb211c80319c\n +Parent ID +: b7ad6b7169203331\n/);
+      assert.match(named("whole"), /Kind +: SPAN_KIND_SERVER/);
+      const attempt = spans().find((span) => span.includes(`Parent ID      : ${whole}`));
+      assert.match(attempt, /Kind +: SPAN_KIND_CLIENT/);
+      assert.match(attempt, /-> gen_ai\.request\.model: Str\(gpt-oss-120b\)/);
+      assert.match(attempt, new RegExp(`-> gen_ai\\.usage\\.output_tokens: Int\\(${usage.completion_tokens}\\)`));
+      assert.match(named("refused"), /-> http\.response\.status_code: Int\(400\)/);
+      assert.ok(!edge.logs.some((line) => line.includes("spans lost")), "all were taken");
+    } finally {
+      rotel.stop();
+      await edge.stop();
+    }
   });
 });
 
