@@ -6,6 +6,8 @@ import { root } from "../scripts/toolchain.mjs";
 
 /** maya-edge as it is when nobody is limited and nothing is counted. */
 export const WITHOUT_LEDGER = "maya-edge without ledger";
+/** maya-edge as it is when nothing is counted over time. */
+export const WITHOUT_TELEMETRY = "maya-edge without telemetry";
 const CALLER_KEY = "maya-bench";
 /** What a caller sends, to every contender and to the origin. */
 export const requestHeaders = [
@@ -47,10 +49,10 @@ function modulesFrom(main) {
 }
 
 /**
- * The Worker as wrangler.toml describes it, every feature as it is configured there; or without the tenants' ledgers, which shows what
- * they cost.
+ * The Worker as wrangler.toml describes it, every feature as it is configured there; or without one of its Durable Objects, which shows
+ * what that costs.
  */
-const gateway = (name, config, { ledger = true } = {}) => (origin) => {
+const gateway = (name, config, { without } = {}) => (origin) => {
   const main = path.join(root, "build/index.js");
   if (!fs.existsSync(main)) throw new Error("build/index.js is missing: `npm run build` makes it");
   const base = new URL(config.vars?.CEREBRAS_BASE_URL || "https://api.cerebras.ai");
@@ -58,12 +60,12 @@ const gateway = (name, config, { ledger = true } = {}) => (origin) => {
     ...config.vars,
     CEREBRAS_API_KEY: "csk-benchmark",
     EDGE_SECRET: "benchmark: what stored answers are encrypted with",
-    ...(ledger ? {} : { LEDGER_FAILURE: "allow" }),
+    ...(without === "LEDGER" ? { LEDGER_FAILURE: "allow" } : {}),
     CEREBRAS_BASE_URL: `${origin.url}${base.pathname.replace(/\/$/, "")}`,
     GATEWAY_KEYS: [{ sha256: createHash("sha256").update(CALLER_KEY).digest("hex"), tenant: "bench", name: "bench" }],
   };
   const classes = config.migrations?.flatMap((step) => step.new_sqlite_classes ?? []) ?? [];
-  const objects = (config.durable_objects?.bindings ?? []).filter((one) => ledger || one.name !== "LEDGER");
+  const objects = (config.durable_objects?.bindings ?? []).filter((one) => one.name !== without);
   const namespaces = new Set(["CACHE", ...(config.kv_namespaces ?? []).map((one) => one.binding)]);
   const sinks = [config.assets?.binding, ...(config.services ?? []).map((one) => one.binding)].filter(Boolean);
   return {
@@ -102,6 +104,7 @@ export async function contenders() {
     "parse-js": javascript("parse-js", always, date),
     "kv-js": javascript("kv-js", whenMissed, date),
     "maya-edge": gateway("maya-edge", config),
-    [WITHOUT_LEDGER]: gateway(WITHOUT_LEDGER, config, { ledger: false }),
+    [WITHOUT_LEDGER]: gateway(WITHOUT_LEDGER, config, { without: "LEDGER" }),
+    [WITHOUT_TELEMETRY]: gateway(WITHOUT_TELEMETRY, config, { without: "TELEMETRY" }),
   };
 }

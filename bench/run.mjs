@@ -12,11 +12,12 @@ import { latency, paced } from "./latency.mjs";
 import { programs, startOrigin } from "./load.mjs";
 import { conditions, goals, print, write } from "./report.mjs";
 import { startup } from "./startup.mjs";
+import { telemetry } from "./telemetry.mjs";
 import { hits, misses, streams } from "./throughput.mjs";
 import { understanding } from "./understanding.mjs";
 import { serve } from "./workerd.mjs";
 
-const sections = { miss: [misses], stream: [streams, paced], hit: [hits], latency: [latency], edge: [understanding], content: [content], batch: [batch], start: [startup], instructions: [instructions] };
+const sections = { miss: [misses], stream: [streams, paced], hit: [hits], latency: [latency], telemetry: [telemetry], edge: [understanding], content: [content], batch: [batch], start: [startup], instructions: [instructions] };
 
 function options() {
   const { values } = parseArgs({

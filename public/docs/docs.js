@@ -28,7 +28,7 @@ function answers(document, operation) {
   return Object.entries(operation.responses ?? {}).map(([status, given]) => {
     const answer = given.$ref ? found(document, given.$ref) : given;
     const [media, { schema, examples: own } = {}] = Object.entries(answer.content ?? {})[0] ?? [];
-    const made = element("details", {}, element("summary", { text: `${status}: ${answer.description ?? ""}${media && media !== "application/json" ? ` (${media})` : ""}` }));
+    const made = element("details", {}, element("summary", {}, ...prose(`${status}: ${answer.description ?? ""}${media && media !== "application/json" ? ` (${media})` : ""}`)));
     const fields = unfold(document, schema);
     if (fields) made.append(fields);
     made.append(...examples("Example", own));
