@@ -13,6 +13,7 @@
 #[path = "support/ledger.rs"]
 mod support;
 
+use maya_edge::learning::experiment::assignment::Draw;
 use maya_edge::learning::experiment::definition::Arm;
 use maya_edge::learning::experiment::variation::varied;
 use maya_edge::ledger::message::{Exposure, Message, Note};
@@ -43,11 +44,12 @@ fn key(ledger: &mut Ledger) -> Value {
 }
 
 /// A call of a person in an arm, whose answer is named for the two.
-fn exposed(arm: usize, person: &str) -> Note {
+fn exposed(ledger: &mut Ledger, arm: usize, person: &str) -> Note {
+    let run = key(ledger).as_str().unwrap_or_default().to_owned();
     Note::Exposed(
         Exposure {
             experiment: "tone".to_owned(),
-            run: 1,
+            run,
             arm,
             subject: format!("subject-{person}"),
             user: Some(person.to_owned()),
@@ -55,8 +57,22 @@ fn exposed(arm: usize, person: &str) -> Note {
             answer: format!("{person}-{arm}"),
             values: Vec::new(),
         }
-        .measured(false, None, 300),
+        .measured(false, None, Some(300)),
     )
+}
+
+/// Calls of persons in arms, noted together.
+fn expose(ledger: &mut Ledger, calls: &[(usize, &str)]) -> Value {
+    let notes = calls.iter().map(|(arm, person)| exposed(ledger, *arm, person)).collect();
+    note(ledger, notes)
+}
+
+/// The same call, whose answer has another name.
+fn named(note: Note, name: &str) -> Note {
+    match note {
+        Note::Exposed(exposure) => Note::Exposed(Exposure { answer: name.to_owned(), ..exposure }),
+        other => other,
+    }
 }
 
 fn note(ledger: &mut Ledger, notes: Vec<Note>) -> Value {
@@ -72,9 +88,13 @@ fn calls_are_counted_by_subject_and_what_is_told_of_their_answers_finds_its_arm(
     let mut ledger = Ledger::default();
     assert_eq!(put(&mut ledger, "tone", two(json!({}))), json!({"ok": true, "new": true, "begun": true}));
     // Two calls of one person in one message, and one of another.
-    note(&mut ledger, vec![exposed(0, "ada"), exposed(0, "ada"), exposed(1, "bob")]);
+    let first = exposed(&mut ledger, 0, "ada");
+    let notes = vec![first.clone(), named(first.clone(), "again"), exposed(&mut ledger, 1, "bob")];
+    note(&mut ledger, notes);
     ledger.reopen();
-    note(&mut ledger, vec![exposed(0, "ada")]);
+    note(&mut ledger, vec![named(first.clone(), "a third")]);
+    // Notes whose reply was lost are told again, and count once.
+    note(&mut ledger, vec![first]);
     let trial = seen(&mut ledger, "tone");
     assert_eq!((&trial["arms"][0]["calls"], &trial["arms"][0]["subjects"]), (&json!(3), &json!(1)));
     assert_eq!((&trial["arms"][1]["calls"], &trial["arms"][1]["subjects"]), (&json!(1), &json!(1)));
@@ -95,7 +115,7 @@ fn calls_are_counted_by_subject_and_what_is_told_of_their_answers_finds_its_arm(
 fn an_answer_counts_as_unpublished_until_somebody_says_otherwise() {
     let mut ledger = Ledger::default();
     put(&mut ledger, "tone", two(json!({"goal": "published"})));
-    note(&mut ledger, vec![exposed(0, "ada"), exposed(0, "bob")]);
+    expose(&mut ledger, &[(0, "ada"), (0, "bob")]);
     tell(&mut ledger, "bob-0", json!([["published", 1.0]]));
     assert_eq!(seen(&mut ledger, "tone")["arms"][0]["metrics"]["published"], json!({"values": 2.0, "subjects": 2.0, "mean": 0.5}));
 }
@@ -105,17 +125,17 @@ fn feedback_moves_thompson_shares_and_isolates_are_told_to_copy_them() {
     let mut ledger = Ledger::default();
     put(&mut ledger, "tone", two(json!({"assignment": "thompson", "stop": {"at_winner": false}})));
     for person in 0..60 {
-        note(&mut ledger, vec![exposed(person % 2, &person.to_string())]);
+        expose(&mut ledger, &[(person % 2, &person.to_string())]);
         tell(&mut ledger, &format!("{person}-{}", person % 2), json!([["thumbs_up", if person % 2 == 1 { 1.0 } else { 0.0 }]]));
     }
     ledger.now_ms += 2000;
-    assert_eq!(note(&mut ledger, vec![exposed(0, "last")]), json!({"ok": true, "copy": true}));
+    assert_eq!(expose(&mut ledger, &[(0, "last")]), json!({"ok": true, "copy": true}));
     let copies = ledger.ask(json!({"ask": "documents", "kind": "experiment"}));
     let shares: Vec<f64> = copies[0]["shares"].as_array().unwrap().iter().map(|share| share.as_f64().unwrap()).collect();
     assert!(shares[1] > 0.9 && shares[0] >= 0.05 - 1e-9, "{shares:?}");
     assert!(copies[0]["body"]["arms"].is_array() && copies[0].get("results").is_none(), "isolates need not know what was seen");
     // Nothing new, nothing to copy.
-    assert_eq!(note(&mut ledger, vec![exposed(0, "last")]), json!({"ok": true}));
+    assert_eq!(expose(&mut ledger, &[(0, "last")]), json!({"ok": true}));
 }
 
 #[test]
@@ -124,15 +144,15 @@ fn a_winner_ends_an_experiment_which_counts_nothing_more_and_the_audit_hears_of_
     put(&mut ledger, "tone", two(json!({})));
     for person in 0..400 {
         let arm = person % 2;
-        note(&mut ledger, vec![exposed(arm, &person.to_string())]);
+        expose(&mut ledger, &[(arm, &person.to_string())]);
         let up = if arm == 1 || person % 10 == 0 { 1.0 } else { 0.0 };
         tell(&mut ledger, &format!("{person}-{arm}"), json!([["thumbs_up", up]]));
     }
     ledger.now_ms += 2000;
-    assert_eq!(note(&mut ledger, vec![exposed(0, "last")])["copy"], true);
+    assert_eq!(expose(&mut ledger, &[(0, "last")])["copy"], true);
     let trial = seen(&mut ledger, "tone");
     assert_eq!((&trial["ended"]["reason"], &trial["ended"]["arm"]), (&json!("winner"), &json!("b")));
-    note(&mut ledger, vec![exposed(0, "late")]);
+    expose(&mut ledger, &[(0, "late")]);
     assert_eq!(seen(&mut ledger, "tone")["arms"], trial["arms"]);
     let audit = ledger.ask(json!({"ask": "audit", "limit": 100}));
     assert!(audit.to_string().contains("experiment_ended"), "{audit}");
@@ -143,8 +163,8 @@ fn a_winner_ends_an_experiment_which_counts_nothing_more_and_the_audit_hears_of_
 fn other_arms_begin_another_run_and_the_same_arms_go_on() {
     let mut ledger = Ledger::default();
     put(&mut ledger, "tone", two(json!({})));
-    note(&mut ledger, vec![exposed(0, "ada")]);
-    let (first, key) = (seen(&mut ledger, "tone"), key(&mut ledger));
+    expose(&mut ledger, &[(0, "ada")]);
+    let (first, key, late) = (seen(&mut ledger, "tone"), key(&mut ledger), exposed(&mut ledger, 0, "late"));
     // A guard, a floor, a description: what was seen says something of that, too.
     assert_eq!(put(&mut ledger, "tone", two(json!({"description": "Shorter?", "guards": [{"metric": "cost"}]})))["begun"], false);
     let on = seen(&mut ledger, "tone");
@@ -158,8 +178,73 @@ fn other_arms_begin_another_run_and_the_same_arms_go_on() {
     assert_eq!((&second["run"], &second["arms"][0]["calls"]), (&json!(2), &json!(0)));
     assert_ne!(self::key(&mut ledger), key);
     assert_eq!(tell(&mut ledger, "ada-0", json!([["thumbs_up", 1.0]])), json!({"error": "unknown_answer"}), "it was another run's");
-    note(&mut ledger, vec![exposed(0, "late")]);
+    note(&mut ledger, vec![late.clone()]);
     assert_eq!(seen(&mut ledger, "tone"), second, "a call of the run before");
+    // One that is made anew under the same id begins to count its runs anew, and has nothing of those before all the same.
+    ledger.ask(json!({"ask": "delete_experiment", "id": "tone", "who": "admin"}));
+    put(&mut ledger, "tone", two(json!({})));
+    note(&mut ledger, vec![late]);
+    assert_eq!((seen(&mut ledger, "tone")["run"].clone(), seen(&mut ledger, "tone")["subjects"].clone()), (json!(1), json!(0)));
+}
+
+#[test]
+fn a_person_whom_a_header_has_named_is_found_by_the_same_name() {
+    let mut ledger = Ledger::default();
+    put(&mut ledger, "tone", two(json!({"assignment": "thompson"})));
+    let key = key(&mut ledger).as_str().unwrap().to_owned();
+    let call = |ledger: &mut Ledger, answer: &str, user: Option<&str>| {
+        let Note::Exposed(exposure) = exposed(ledger, 0, "ada") else { panic!("an exposure") };
+        let subject = Draw::of(&key, "ada").name();
+        let exposure = Exposure { subject, user: user.map(str::to_owned), answer: answer.to_owned(), ..exposure };
+        note(ledger, vec![Note::Exposed(exposure)])
+    };
+    // By `user`, then by `x-maya-subject` alone.
+    call(&mut ledger, "one", Some("ada"));
+    call(&mut ledger, "two", None);
+    for answer in ["one", "two"] {
+        assert_eq!(tell(&mut ledger, answer, json!([["thumbs_up", 1.0]]))["ok"], true);
+    }
+    let export = ledger.ask(json!({"ask": "export", "user": "ada"}));
+    let told = export["experiments"][0]["values"].as_array().unwrap().iter().find(|value| value["metric"] == "thumbs_up").cloned();
+    assert_eq!(told.unwrap()["values"], 2.0);
+    assert_eq!(ledger.ask(json!({"ask": "erase_user", "user": "ada"}))["removed"]["experiments"], 1);
+    assert_eq!(rows(&ledger.database), 0);
+    assert_eq!(tell(&mut ledger, "two", json!([["thumbs_up", 1.0]])), json!({"error": "unknown_answer"}));
+    let arm = seen(&mut ledger, "tone")["arms"][0].clone();
+    assert_eq!((&arm["subjects"], &arm["metrics"]["thumbs_up"]["values"]), (&json!(0), &json!(0.0)));
+    assert_eq!((&arm["posterior"]["alpha"], &arm["posterior"]["beta"]), (&json!(1.0), &json!(1.0)), "nothing is believed by their word");
+}
+
+#[test]
+fn answers_are_forgotten_in_time_also_where_shares_never_move() {
+    let mut ledger = Ledger::default();
+    put(&mut ledger, "tone", two(json!({})));
+    expose(&mut ledger, &[(0, "ada"), (1, "bob")]);
+    let answers = |ledger: &Ledger| ledger.database.number("SELECT COUNT(*) FROM experiment_answers");
+    assert_eq!(answers(&ledger), 2);
+    let due_ms = ledger.database.alarm_ms().expect("an alarm");
+    assert!(due_ms >= ledger.now_ms + 30 * 86_400_000, "{due_ms}");
+    ledger.now_ms = due_ms;
+    ledger.ring();
+    assert_eq!(answers(&ledger), 0);
+    assert_eq!(seen(&mut ledger, "tone")["arms"][0]["calls"], 1, "what was seen stays");
+}
+
+#[test]
+fn a_guard_on_what_is_published_strikes_where_nothing_is() {
+    let mut ledger = Ledger::default();
+    put(&mut ledger, "tone", two(json!({"guards": [{"metric": "published"}]})));
+    for person in 0..160 {
+        let arm = person % 2;
+        expose(&mut ledger, &[(arm, &person.to_string())]);
+        // Of the second, nobody publishes anything, and nobody says so.
+        if arm == 0 {
+            tell(&mut ledger, &format!("{person}-0"), json!([["published", 1.0]]));
+        }
+    }
+    ledger.now_ms += 2000;
+    expose(&mut ledger, &[(0, "last")]);
+    assert_eq!(seen(&mut ledger, "tone")["arms"][1]["halted"]["metric"], "published");
 }
 
 #[test]
@@ -179,7 +264,7 @@ fn an_end_that_is_asked_for_names_its_arm_or_takes_the_control() {
 fn a_person_who_is_erased_takes_what_was_learned_of_them_along() {
     let mut ledger = Ledger::default();
     put(&mut ledger, "tone", two(json!({})));
-    note(&mut ledger, vec![exposed(0, "ada"), exposed(0, "bob")]);
+    expose(&mut ledger, &[(0, "ada"), (0, "bob")]);
     tell(&mut ledger, "ada-0", json!([["thumbs_up", 1.0]]));
     tell(&mut ledger, "bob-0", json!([["thumbs_up", 0.0]]));
     let export = ledger.ask(json!({"ask": "export", "user": "ada"}));
@@ -202,11 +287,11 @@ fn rows(database: &Database) -> i64 {
 fn a_deleted_experiment_leaves_nothing_and_notes_of_it_do_no_harm() {
     let mut ledger = Ledger::default();
     put(&mut ledger, "tone", two(json!({})));
-    note(&mut ledger, vec![exposed(0, "ada")]);
+    expose(&mut ledger, &[(0, "ada")]);
     let delete = json!({"ask": "delete_experiment", "id": "tone", "who": "admin"});
     assert_eq!((ledger.ask(delete.clone())["ok"].clone(), ledger.ask(delete)["ok"].clone()), (json!(true), json!(false)));
     assert_eq!(rows(&ledger.database), 0);
-    assert_eq!(note(&mut ledger, vec![exposed(0, "ada")]), json!({"ok": true}));
+    assert_eq!(expose(&mut ledger, &[(0, "ada")]), json!({"ok": true}));
     assert_eq!(rows(&ledger.database), 0);
 }
 

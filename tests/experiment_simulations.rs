@@ -15,6 +15,7 @@
 use maya_edge::learning::experiment::assignment::Draw;
 use maya_edge::learning::experiment::definition::{Arm, Assignment, Definition, Guard, Metric, Stop};
 use maya_edge::learning::experiment::ratio::SampleRatio;
+use maya_edge::learning::experiment::tally::weight;
 use maya_edge::learning::experiment::trial::{Change, Parts, Reason, Trial};
 use maya_edge::ledger::terms::Span;
 
@@ -71,8 +72,9 @@ fn definition(arms: usize, goal: Metric, assignment: Assignment) -> Definition {
     }
 }
 
-fn change(metric: Metric, value: f64) -> Change {
-    Change { metric, before: None, after: Some(value) }
+/// A value of an answer of now, in an arm whose share is that of a split.
+fn change(metric: Metric, value: f64, weight: f64, now_ms: u64) -> Change {
+    Change { metric, before: None, after: Some(value), weight, answered_ms: now_ms }
 }
 
 /// A new subject, an answer for it, and what was measured of that: a subject a second.
@@ -81,7 +83,7 @@ fn step(trial: &mut Trial, definition: &Definition, dice: &mut Dice, now_ms: u64
     let arm = dice.arm(&shares);
     trial.count(arm, true, Some(&shares));
     let value = measured(dice, arm);
-    trial.observe(definition, arm, &mut Parts::new(), &change(definition.goal, value), now_ms);
+    trial.observe(definition, arm, &mut Parts::new(), &change(definition.goal, value, weight(arm, &shares), now_ms), now_ms);
 }
 
 /// In how many of a thousand experiments a winner is found among so many subjects, with a look after each that is due.
@@ -170,7 +172,7 @@ fn calls_of_one_subject_are_not_taken_for_those_of_strangers() {
             let value = dice.happens(0.3);
             let mut own = Parts::new();
             for _ in 0..10 {
-                trial.observe(&definition, arm, &mut own, &change(Metric::ThumbsUp, value), subject * SECOND);
+                trial.observe(&definition, arm, &mut own, &change(Metric::ThumbsUp, value, 1.0, subject * SECOND), subject * SECOND);
             }
             trial.renew(&definition, subject * SECOND);
         }
@@ -251,37 +253,127 @@ fn when_the_best_arm_changes_the_shares_follow_within_two_half_lives() {
     assert_eq!(late, 0);
 }
 
+/// In how many of a thousand experiments a guard halts the second arm, within so many subjects.
+fn halted(definition: &Definition, subjects: u64, mut measured: impl FnMut(&mut Dice, usize) -> Vec<(Metric, f64)>) -> u32 {
+    let mut halted = 0;
+    for experiment in 0..EXPERIMENTS {
+        let mut dice = Dice(u64::from(experiment));
+        let mut trial = Trial::begin(definition, 1, String::new(), 0);
+        for subject in 1..=subjects {
+            let now_ms = subject * SECOND;
+            let arm = dice.arm(&trial.shares);
+            let mut own = Parts::new();
+            for (metric, value) in measured(&mut dice, arm) {
+                trial.observe(definition, arm, &mut own, &change(metric, value, 1.0, now_ms), now_ms);
+            }
+            trial.renew(definition, now_ms);
+            if let Some(ended) = &trial.ended {
+                assert_eq!((ended.reason, ended.arm), (Reason::Guards, 0));
+                halted += 1;
+                break;
+            }
+        }
+    }
+    halted
+}
+
 #[test]
 fn a_guard_halts_an_arm_that_fails_more_and_seldom_one_that_does_not() {
     let mut definition = definition(2, Metric::ThumbsUp, Assignment::Fixed);
     definition.guards = vec![Guard { metric: Metric::ErrorRate, tolerance: 0.0 }, Guard { metric: Metric::LatencyMs, tolerance: 0.1 }];
-    let halted = |rates: [f64; 2]| {
-        let mut halted = 0;
+    let of = |rates: [f64; 2], slower: f64| {
+        halted(&definition, 1500, |dice, arm| {
+            let latency = 500.0 * (1.0 + dice.exponential()) * if arm == 1 { slower } else { 1.0 };
+            vec![(Metric::ErrorRate, dice.happens(rates[arm])), (Metric::LatencyMs, latency)]
+        })
+    };
+    let (alike, at_the_limit, fails, slow) = (of([0.02, 0.02], 1.0), of([0.02, 0.02], 1.1), of([0.02, 0.10], 1.0), of([0.02, 0.02], 1.4));
+    println!("alike {alike}, at the limit {at_the_limit}, fails {fails}, slow {slow} of {EXPERIMENTS}");
+    assert!(alike <= EXPERIMENTS / 20 && at_the_limit <= EXPERIMENTS / 20, "{alike} {at_the_limit}");
+    assert!(fails >= EXPERIMENTS * 9 / 10 && slow >= EXPERIMENTS * 9 / 10, "{fails} {slow}");
+}
+
+#[test]
+fn without_a_guard_an_arm_that_always_fails_is_halted_and_one_that_fails_a_little_more_is_not() {
+    let mut definition = definition(2, Metric::ThumbsUp, Assignment::Thompson);
+    definition.renew = Span(25 * SECOND);
+    let of = |rates: [f64; 2]| halted(&definition, 1000, |dice, arm| vec![(Metric::ErrorRate, dice.happens(rates[arm]))]);
+    let (gone, little) = (of([0.01, 1.0]), of([0.01, 0.05]));
+    println!("gone {gone}, little {little} of {EXPERIMENTS}");
+    assert_eq!(gone, EXPERIMENTS);
+    assert!(little <= EXPERIMENTS / 20, "{little}");
+}
+
+#[test]
+fn an_arm_of_which_nothing_is_told_keeps_its_first_share() {
+    let mut definition = definition(3, Metric::ThumbsUp, Assignment::Thompson);
+    definition.stop.at_winner = false;
+    let mut trial = Trial::begin(&definition, 1, String::new(), 0);
+    for subject in 1..=600_u64 {
+        // Its answers are not usable, and nobody rates them.
+        for (arm, up) in [(0, subject % 10 == 0), (1, subject % 5 == 0)] {
+            let value = change(Metric::ThumbsUp, f64::from(u8::from(up)), 1.0, subject * SECOND);
+            trial.observe(&definition, arm, &mut Parts::new(), &value, subject * SECOND);
+        }
+        trial.renew(&definition, subject * SECOND);
+    }
+    assert!((trial.shares[2] - 1.0 / 3.0).abs() < 0.011, "{:?}", trial.shares);
+    assert!(trial.shares[1] > 0.6, "{:?}", trial.shares);
+}
+
+#[test]
+fn a_change_that_comes_to_all_arms_alike_makes_no_winner_while_shares_move() {
+    // By plain means, an arm whose share grew while all rates rose would seem the better one.
+    let rising = |subject: u64, subjects: u64| 0.1 + 0.25 * subject as f64 / subjects as f64;
+    for assignment in [Assignment::Fixed, Assignment::Thompson] {
+        let mut definition = definition(2, Metric::ThumbsUp, assignment);
+        definition.renew = Span(50 * SECOND);
+        let mut ramped = definition.clone();
+        ramped.arms[1].weight = 9.0;
+        let mut found = 0;
+        const SUBJECTS: u64 = 2500;
         for experiment in 0..EXPERIMENTS {
             let mut dice = Dice(u64::from(experiment));
             let mut trial = Trial::begin(&definition, 1, String::new(), 0);
-            for subject in 1..=1500_u64 {
-                let arm = dice.arm(&trial.shares);
-                let mut own = Parts::new();
-                for change in
-                    [change(Metric::ErrorRate, dice.happens(rates[arm])), change(Metric::LatencyMs, 500.0 * (1.0 + dice.exponential()))]
-                {
-                    trial.observe(&definition, arm, &mut own, &change, subject * SECOND);
+            for subject in 1..=SUBJECTS {
+                // Half way, somebody lets the second arm have nine of ten.
+                if subject == SUBJECTS / 2 && assignment == Assignment::Fixed {
+                    trial.adopt(&definition, &ramped, subject * SECOND);
                 }
-                trial.renew(&definition, subject * SECOND);
-                if let Some(ended) = &trial.ended {
-                    assert_eq!((ended.reason, ended.arm), (Reason::Guards, 0));
-                    halted += 1;
+                let used = if subject >= SUBJECTS / 2 { &ramped } else { &definition };
+                step(&mut trial, used, &mut dice, subject * SECOND, &mut |dice: &mut Dice, _| dice.happens(rising(subject, SUBJECTS)));
+                trial.renew(used, subject * SECOND);
+                if trial.ended.is_some() {
+                    found += 1;
                     break;
                 }
             }
         }
-        halted
-    };
-    let (alike, worse) = (halted([0.02, 0.02]), halted([0.02, 0.10]));
-    println!("alike {alike}, worse {worse} of {EXPERIMENTS}");
-    assert!(alike <= EXPERIMENTS / 20, "{alike}");
-    assert!(worse >= EXPERIMENTS * 9 / 10, "{worse}");
+        println!("{assignment:?}: {found} of {EXPERIMENTS}");
+        assert!(found <= EXPERIMENTS / 20, "{assignment:?}: {found}");
+    }
+}
+
+#[test]
+fn few_people_with_ever_more_calls_are_no_reason_to_stop() {
+    // Two hundred people, who rate each call as by a throw of dice of their own: evidence grows, subjects do not.
+    let definition = definition(2, Metric::ThumbsUp, Assignment::Fixed);
+    let mut found = 0;
+    for experiment in 0..EXPERIMENTS {
+        let mut dice = Dice(u64::from(experiment));
+        let mut trial = Trial::begin(&definition, 1, String::new(), 0);
+        let mut people: Vec<(usize, Parts)> = (0..240).map(|person| (person % 2, Parts::new())).collect();
+        for call in 1..=60_u64 {
+            for (arm, own) in &mut people {
+                let value = change(Metric::ThumbsUp, dice.happens(0.3), 1.0, call * SECOND);
+                trial.observe(&definition, *arm, own, &value, call * SECOND);
+            }
+            trial.renew(&definition, call * SECOND);
+        }
+        found += u32::from(trial.ended.is_some());
+    }
+    println!("{found} of {EXPERIMENTS}");
+    assert!(found <= EXPERIMENTS / 20, "{found}");
 }
 
 #[test]

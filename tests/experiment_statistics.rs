@@ -14,10 +14,10 @@ use maya_edge::admission::reading;
 use maya_edge::learning::experiment::definition::{Definition, Metric};
 use maya_edge::learning::experiment::distributions::{beta_below, ln_gamma, normal_below};
 use maya_edge::learning::experiment::layout;
-use maya_edge::learning::experiment::posterior::{Posterior, chances};
+use maya_edge::learning::experiment::posterior::{Belief, Posterior, chances};
 use maya_edge::learning::experiment::report::report;
 use maya_edge::learning::experiment::sequence::half_width;
-use maya_edge::learning::experiment::tally::{Part, Recent, Tally};
+use maya_edge::learning::experiment::tally::{Part, Recent, Tally, weight};
 use maya_edge::learning::experiment::trial::{Change, Ended, Halted, Parts, Reason, Trial};
 use proptest::prelude::*;
 
@@ -42,7 +42,7 @@ fn functions_have_their_known_values() {
 
 #[test]
 fn the_chance_to_be_best_is_known_where_it_can_be_reckoned() {
-    let of = |sum: f64, values: f64| Posterior::of_rate(&Recent { at_ms: 0, values, sum, squares: sum });
+    let of = |sum: f64, values: f64| Posterior::Beta { a: sum + 1.0, b: values - sum + 1.0 };
     // Beta(2, 1) against Beta(1, 2): 5/6.
     let found = chances(&[of(1.0, 1.0), of(0.0, 1.0)], false);
     near(found[0], 5.0 / 6.0, 2e-3);
@@ -55,22 +55,42 @@ fn the_chance_to_be_best_is_known_where_it_can_be_reckoned() {
     let normal = |mean| Posterior::Normal { mean, deviation: 1.0 };
     near(chances(&[normal(1.0), normal(0.0)], false)[0], 0.760_25, 1e-4);
     // With nothing seen nobody is better, whatever is measured.
-    chances(&Posterior::of_means(&[Recent::default(); 3]), false).into_iter().for_each(|chance| near(chance, 1.0 / 3.0, 1e-6));
+    chances(&Posterior::of_means(&[Belief::default(); 3]), false).into_iter().for_each(|chance| near(chance, 1.0 / 3.0, 1e-6));
 }
 
 #[test]
 fn what_is_believed_of_a_rate_has_the_interval_of_its_distribution() {
-    let (low, high) = Posterior::of_rate(&Recent { at_ms: 0, values: 100.0, sum: 30.0, squares: 30.0 }).interval();
-    near(low, 0.219, 2e-3);
-    near(high, 0.396, 2e-3);
+    let seen = Belief { mean: 0.3, worth: 100.0, variance: 0.21 };
+    let (low, high) = Posterior::of_rates(&[seen])[0].interval();
+    near(low, 0.217, 2e-3);
+    near(high, 0.393, 2e-3);
+    // Of an arm that nobody knows, what all do is expected; and of nothing, anything.
+    let both = Posterior::of_rates(&[Belief { mean: 0.1, worth: 1000.0, variance: 0.09 }, Belief::default()]);
+    near(both[1].mean(), 0.1, 1e-3);
+    assert!(chances(&both, false)[1] < 0.4);
+    assert_eq!(Posterior::of_rates(&[Belief::default()])[0], Posterior::Beta { a: 1.0, b: 1.0 });
 }
 
 #[test]
 fn what_was_seen_weighs_half_after_its_half_life() {
-    let seen = Recent { at_ms: 0, values: 100.0, sum: 30.0, squares: 30.0 };
-    near(seen.at(1000, Some(1000)).values, 50.0, 1e-9);
+    let seen = Recent { at_ms: 0, weight: 100.0, evidence: 100.0, sum: 30.0, squares: 30.0 };
+    near(seen.at(1000, Some(1000)).worth(), 50.0, 1e-9);
     near(seen.at(3000, Some(1000)).sum, 3.75, 1e-9);
-    assert_eq!(seen.at(3000, None).values, 100.0);
+    assert_eq!(seen.at(3000, None).weight, 100.0);
+    // What is told of an old answer counts as much as the answer is old, so that nothing is left of a value that is taken back.
+    let mut told = Recent::default().at(1000, Some(1000));
+    told.replace((None, Some(5.0)), 2.0, 0, Some(1000));
+    let mut later = told.at(3000, Some(1000));
+    later.replace((Some(5.0), Some(1.0)), 2.0, 2000, Some(1000));
+    near(later.mean().unwrap(), 1.0, 1e-9);
+    later.replace((Some(1.0), None), 2.0, 2000, Some(1000));
+    near(later.weight + later.sum.abs() + later.squares, 0.0, 1e-9);
+}
+
+#[test]
+fn a_value_weighs_as_much_as_its_call_was_unlikely() {
+    assert_eq!((weight(0, &[0.5, 0.5]), weight(1, &[0.9, 0.1]), weight(0, &[0.25, 0.25, 0.5])), (1.0, 5.0, 4.0 / 3.0));
+    assert_eq!((weight(1, &[1.0, 0.0]), weight(5, &[0.5, 0.5])), (1.0, 1.0), "of an arm that should have had nobody");
 }
 
 #[test]
@@ -88,12 +108,12 @@ proptest! {
         parts in prop::collection::vec((1_u32..20, 0_u32..400), 2..40),
     ) {
         let parts: Vec<Part> =
-            parts.into_iter().map(|(values, sum)| Part { values: f64::from(values), sum: f64::from(sum) }).collect();
+            parts.into_iter().map(|(values, sum)| Part::default().with(f64::from(values), 1.0, f64::from(sum))).collect();
         let mut tally = Tally::default();
         parts.iter().for_each(|part| tally.replace(Part::default(), *part));
         let mut backwards = Tally::default();
         for part in parts.iter().rev() {
-            let half = Part { values: 1.0, sum: 7.0 };
+            let half = Part::default().with(1.0, 1.0, 7.0);
             backwards.replace(Part::default(), half);
             backwards.replace(half, *part);
         }
@@ -112,18 +132,22 @@ proptest! {
 
     #[test]
     fn shares_are_those_of_a_whole_and_none_falls_below_the_floor(
-        told in prop::collection::vec((0_usize..3, any::<bool>()), 0..300),
+        values in prop::collection::vec((0_usize..3, any::<bool>()), 0..300),
     ) {
         let definition = read(THOMPSON).unwrap();
         let mut trial = Trial::begin(&definition, 1, String::new(), 0);
-        for (arm, good) in told {
-            let change = Change { metric: Metric::ThumbsUp, before: None, after: Some(f64::from(u8::from(good))) };
-            trial.observe(&definition, arm, &mut Parts::new(), &change, 10);
+        for (arm, good) in values {
+            trial.observe(&definition, arm, &mut Parts::new(), &told(Metric::ThumbsUp, f64::from(u8::from(good))), 10);
         }
         trial.renew(&definition, 3_600_000);
         prop_assert!((trial.shares.iter().sum::<f64>() - 1.0).abs() < 1e-9);
         prop_assert!(trial.shares.iter().all(|share| *share >= 0.1 - 1e-9), "{:?}", trial.shares);
     }
+}
+
+/// A value of an answer of just now.
+fn told(metric: Metric, value: f64) -> Change {
+    Change { metric, before: None, after: Some(value), weight: 1.0, answered_ms: 10 }
 }
 
 const THOMPSON: &str =
@@ -153,7 +177,7 @@ fn what_was_seen_is_read_as_it_was_written() {
     let mut own = Parts::new();
     for (arm, metric, value) in [(0, Metric::ThumbsUp, 1.0), (1, Metric::LatencyMs, 812.5), (1, Metric::ThumbsUp, 0.0)] {
         trial.count(arm, true, Some(&[0.3, 0.3, 0.4]));
-        trial.observe(&definition, arm, &mut own, &Change { metric, before: None, after: Some(value) }, 1_795_435_201_000);
+        trial.observe(&definition, arm, &mut own, &told(metric, value), 1_795_435_201_000);
     }
     trial.arms[2].halted = Some(Halted { metric: Metric::ErrorRate, at_ms: 7 });
     for ended in [None, Some(Ended { reason: Reason::Asked, arm: 2, at_ms: 1_795_435_299_999 })] {
@@ -164,9 +188,9 @@ fn what_was_seen_is_read_as_it_was_written() {
         assert_eq!(layout::read("key", &numbers[..numbers.len() - 1]), None, "half of it is nothing");
     }
     assert_eq!(layout::parts_read(&layout::parts_written(&own)), own);
-    let told = [(Metric::Rating, 4.0), (Metric::ErrorRate, 0.0)];
-    assert_eq!(layout::told_read(&layout::told_written(&told)), told);
-    assert_eq!(layout::read("key", &[2.0]), None, "another layout");
+    let values = vec![(Metric::Rating, 4.0), (Metric::ErrorRate, 0.0)];
+    assert_eq!(layout::told_read(&layout::told_written(2.5, &values)), (2.5, values));
+    assert_eq!(layout::read("key", &[1.0]), None, "another layout");
 }
 
 #[test]
@@ -190,6 +214,7 @@ fn what_is_wrong_in_a_definition_is_named() {
         (format!(r#"{{{two}, "goal": "rating", "floor": 0.6}}"#), "floor"),
         (format!(r#"{{{two}, "goal": "rating", "renew": "10ms"}}"#), "renew"),
         (format!(r#"{{{two}, "goal": "rating", "half_life": "1s"}}"#), "half_life"),
+        (format!(r#"{{{two}, "goal": "rating", "half_life": "91d"}}"#), "half_life"),
         (format!(r#"{{{two}, "goal": "rating", "stop": {{"chance": 0.5}}}}"#), "stop.chance"),
         (format!(r#"{{{two}, "goal": "rating", "stop": {{"least_subjects": 5}}}}"#), "stop.least_subjects"),
         (format!(r#"{{{two}, "goal": "rating", "stop": {{"most_subjects": 50}}}}"#), "stop.most_subjects"),
@@ -218,7 +243,7 @@ fn a_gain_is_above_nothing_where_less_is_better_and_less_was_seen() {
     for subject in 0..200_u32 {
         for arm in 0..2_u32 {
             let value = f64::from(900 - 300 * arm + subject % 7);
-            let change = Change { metric: Metric::LatencyMs, before: None, after: Some(value) };
+            let change = told(Metric::LatencyMs, value);
             trial.observe(&definition, usize::try_from(arm).unwrap(), &mut Parts::new(), &change, 10);
         }
     }
@@ -237,12 +262,14 @@ fn a_value_in_place_of_another_counts_once_and_a_person_who_goes_takes_its_part(
     let mut own = Parts::new();
     trial.count(0, true, None);
     for (before, after) in [(None, Some(1.0)), (Some(1.0), Some(0.0)), (Some(0.0), Some(1.0))] {
-        trial.observe(&definition, 0, &mut own, &Change { metric: Metric::ThumbsUp, before, after }, 10);
+        trial.observe(&definition, 0, &mut own, &Change { before, after, ..told(Metric::ThumbsUp, 0.0) }, 10);
     }
     let tally = *trial.arms[0].tally(Metric::ThumbsUp).unwrap();
-    assert_eq!((tally.subjects, tally.values, tally.sum), (1.0, 1.0, 1.0));
-    assert_eq!((trial.arms[0].recent.values, trial.arms[0].recent.sum), (1.0, 1.0));
+    assert_eq!((tally.subjects, tally.total.values, tally.total.sum), (1.0, 1.0, 1.0));
+    assert_eq!((trial.arms[0].recent.weight, trial.arms[0].recent.sum), (1.0, 1.0));
     trial.forget(0, &own);
+    trial.withdraw(&definition, 0, &Change { before: Some(1.0), after: None, ..told(Metric::ThumbsUp, 0.0) }, 10);
+    assert_eq!(Recent { at_ms: 0, ..trial.arms[0].recent }, Recent::default());
     assert_eq!(*trial.arms[0].tally(Metric::ThumbsUp).unwrap(), Tally::default());
     assert_eq!(trial.arms[0].subjects, 0);
 }

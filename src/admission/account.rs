@@ -226,9 +226,7 @@ impl<'a> Account<'a> {
             return;
         }
         let called = self.called(&Outcome { model, status, ..Outcome::default() });
-        if status >= 500 || status == 429 {
-            self.expose(true, |_| None);
-        }
+        self.expose(Ended::Failed);
         self.gateway.note(self.caller.tenant_name(), self.caller.region(), Note::Released(called), Vec::new());
     }
 
@@ -240,14 +238,14 @@ impl<'a> Account<'a> {
             seen.answered(self.table_name(outcome.model), Source::Cache);
             seen.saved_by_cache = saved;
         });
-        self.expose(false, |_| Some(MicroDollars::default()));
+        self.expose(Ended::FromCache);
         self.conclude(outcome, Note::Hit).await;
     }
 
     /// Notes an answer from Cerebras, as [`Self::hit`] does.
     pub async fn settle(&mut self, outcome: Outcome<'_>) {
         self.observe(&outcome);
-        self.expose(false, |account| account.cost(&outcome));
+        self.expose(Ended::Answered(self.cost(&outcome)));
         self.conclude(outcome, Note::Settled).await;
     }
 
@@ -261,7 +259,7 @@ impl<'a> Account<'a> {
     /// Notes an answer that broke off: what it used is used, but the same call may be made again.
     pub fn settle_broken(&self, outcome: Outcome<'_>) {
         self.observe(&outcome);
-        self.expose(true, |account| account.cost(&outcome));
+        self.expose(Ended::Failed);
         let called = self.called(&outcome);
         self.gateway.note(self.caller.tenant_name(), self.caller.region(), Note::Settled(called), Vec::new());
     }
@@ -313,10 +311,15 @@ impl<'a> Account<'a> {
         }
     }
 
-    /// Notes the call's part in an experiment, if it has one that was not told yet. A caller's own mistake is none of an arm's.
-    fn expose(&self, failed: bool, cost: impl FnOnce(&Self) -> Option<MicroDollars>) {
+    /// Notes the call's part in an experiment, if it has one that was not told yet. A caller's own mistakes come to all arms alike, and so need
+    /// not be told from those that an arm makes.
+    fn expose(&self, ended: Ended) {
         let Some(exposure) = self.exposure.take().filter(|_| self.gateway.binds.ledger) else { return };
-        let exposure = exposure.measured(failed, cost(self), self.call.now_ms().saturating_sub(self.call.head.now_ms));
+        let exposure = match ended {
+            Ended::Failed => exposure.measured(true, None, None),
+            Ended::FromCache => exposure.measured(false, None, None),
+            Ended::Answered(cost) => exposure.measured(false, cost, Some(self.call.now_ms().saturating_sub(self.call.head.now_ms))),
+        };
         self.gateway.note(self.caller.tenant_name(), self.caller.region(), Note::Exposed(exposure), Vec::new());
     }
 
@@ -355,4 +358,14 @@ impl<'a> Account<'a> {
             response: None,
         }
     }
+}
+
+/// How a call of an experiment ended.
+enum Ended {
+    /// Without a usable answer.
+    Failed,
+    /// With one from the cache.
+    FromCache,
+    /// With a model's, and what that cost, where it is known.
+    Answered(Option<MicroDollars>),
 }

@@ -65,7 +65,7 @@ pub async fn answer(gateway: &Gateway, call: &Call, endpoint: Endpoint, tenant: 
     }
     let choice = routing::choose(gateway, config, call, &caller, &request)?;
     let name = choice.as_ref().map_or(request.model(), |choice| &choice.decision.model);
-    caller.may_call(config, name)?;
+    caller.may_call(config, name).inspect_err(|_| part.iter().for_each(|part| part.note_refused(gateway, &caller)))?;
     let model = config.models.resolve(name);
     // What the answer's headers tell of the way that it took.
     let mut told = Lines::default();

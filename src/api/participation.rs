@@ -124,7 +124,7 @@ impl Part {
         let (known, answer) = self.experiment().zip(self.answer.as_ref())?;
         Some(Exposure {
             experiment: known.name.clone(),
-            run: known.run,
+            run: known.key.clone(),
             arm: self.arm,
             subject: self.subject.clone(),
             user: self.user.clone(),
@@ -134,11 +134,18 @@ impl Part {
         })
     }
 
+    /// Notes a call that its arm has brought a refusal, before it had an account.
+    pub fn note_refused(&self, gateway: &Gateway, caller: &Caller) {
+        let Some(exposure) = self.exposure().filter(|_| gateway.binds.ledger) else { return };
+        gateway.note(caller.tenant_name(), caller.region(), Note::Exposed(exposure.measured(true, None, None)), Vec::new());
+    }
+
     /// Notes an order that was carried out, with the mean score of its posts, among the notes that go to the ledger anyway.
     pub fn note_order(&self, Asker { gateway, call, caller, .. }: Asker<'_>, failed: bool, cost: Option<u64>, score: Option<f64>) {
         let Some(mut exposure) = self.exposure() else { return };
         exposure.values.extend(score.map(|score| (Metric::Score, score)));
-        let exposure = exposure.measured(failed, cost.map(MicroDollars), call.now_ms().saturating_sub(call.head.now_ms));
+        let elapsed_ms = call.now_ms().saturating_sub(call.head.now_ms);
+        let exposure = exposure.measured(failed, cost.map(MicroDollars).filter(|_| !failed), (!failed).then_some(elapsed_ms));
         gateway.note(caller.tenant_name(), caller.region(), Note::Exposed(exposure), Vec::new());
     }
 

@@ -8,14 +8,18 @@ use super::books::{Books, value};
 use super::calendar::DAY_MS;
 use super::message::{Event, Exposure, Outcome};
 use super::storage::{Failure, Row, Storage, cells};
+use crate::learning::experiment::assignment::Draw;
 use crate::learning::experiment::definition::{Definition, KIND, MOST_EXPERIMENTS, Metric};
 use crate::learning::experiment::layout;
 use crate::learning::experiment::report::report;
+use crate::learning::experiment::tally::weight;
 use crate::learning::experiment::trial::{Change, Parts, Reason, Trial};
 use crate::protocol::json::typed;
 
 /// How long after an answer something may be told of it, in ms.
 pub const TOLD_WITHIN_MS: u64 = 30 * DAY_MS;
+/// The most answers of which something may be told: the oldest go.
+const MOST_ANSWERS: u64 = 500_000;
 /// Bytes of a run's key.
 const KEY_BYTES: usize = 16;
 
@@ -138,8 +142,9 @@ impl<S: Storage> Books<S> {
     pub(super) fn expose(&mut self, exposure: &Exposure) -> Result<(), Failure> {
         let Exposure { experiment, run, arm, subject, user, shares, answer, values } = exposure;
         self.take_to_bench(experiment)?;
-        let running = |(_, trial): (&Definition, &mut Trial)| trial.run == *run && trial.ended.is_none() && *arm < trial.arms.len();
-        if !self.lab.trial(experiment).is_some_and(running) {
+        let running = |(_, trial): (&Definition, &mut Trial)| trial.key == *run && trial.ended.is_none() && *arm < trial.arms.len();
+        // Notes are told again when the reply to them was lost.
+        if !self.lab.trial(experiment).is_some_and(running) || !self.answered_by(answer)?.is_empty() {
             return Ok(());
         }
         let alias = self.alias(user.as_deref())?;
@@ -149,22 +154,21 @@ impl<S: Storage> Books<S> {
         let new = own.is_none();
         let mut parts = own.unwrap_or_default();
         let mut told = values.clone();
-        let now_ms = self.now_ms;
+        let (now_ms, weight) = (self.now_ms, weight(*arm, shares));
         let Some((definition, trial)) = self.lab.trial(experiment) else { return Ok(()) };
         trial.count(*arm, new, first.then_some(shares));
-        if definition.goal.counts_silence() {
-            told.push((definition.goal, 0.0));
-        }
+        told.extend(definition.silent().map(|metric| (metric, 0.0)));
         for (metric, value) in &told {
-            let change = Change { metric: *metric, before: None, after: Some(*value) };
+            let change = Change { metric: *metric, before: None, after: Some(*value), weight, answered_ms: now_ms };
             trial.observe(definition, *arm, &mut parts, &change, now_ms);
         }
-        let told = serde_json::to_string(&layout::told_written(&told))?;
+        let told = serde_json::to_string(&layout::told_written(weight, &told))?;
         self.batch.add(
             "INSERT OR REPLACE INTO experiment_answers (answer, experiment, subject, arm, alias, at_ms, told) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
             cells![answer, experiment, subject, place_of(*arm), &alias, now_ms, told],
         );
         self.lab.keep(Subject { experiment: experiment.clone(), name: subject.clone(), arm: *arm, alias, parts });
+        self.stale_from(now_ms.saturating_add(TOLD_WITHIN_MS));
         Ok(())
     }
 
@@ -179,27 +183,26 @@ impl<S: Storage> Books<S> {
     /// Credits the arm that gave an answer with what is told of it; whether there was such an answer. [`Self::conclude_experiments`] has to
     /// follow.
     pub(super) fn reward(&mut self, experiment: Option<&str>, answer: &str, values: &[(Metric, f64)]) -> Result<bool, Failure> {
-        let sql = "SELECT experiment, subject, arm, alias, told FROM experiment_answers WHERE answer = ?1 AND at_ms > ?2";
-        let rows = self.storage.query(sql, &cells![answer, self.now_ms.saturating_sub(TOLD_WITHIN_MS)])?;
+        let rows = self.answered_by(answer)?;
         let Some(row) = rows.first().filter(|row| experiment.is_none_or(|experiment| experiment == row.text(0))) else {
             return Ok(false);
         };
-        let (experiment, subject, arm) = (row.text(0), row.text(1), arm_of(row, 2));
-        let mut told = layout::told_read(&numbers(row, 4)?);
+        let (experiment, subject, arm, answered_ms) = (row.text(0), row.text(1), arm_of(row, 2), row.number(5));
+        let (weight, mut told) = layout::told_read(&numbers(row, 4)?);
         self.take_to_bench(experiment)?;
         let own = self.arms_of(experiment, subject)?.into_iter().find(|(other, _)| *other == arm);
-        let mut parts = own.map(|(_, parts)| parts).unwrap_or_default();
+        let Some((_, mut parts)) = own else { return Ok(false) };
         let now_ms = self.now_ms;
         let Some((definition, trial)) = self.lab.trial(experiment) else { return Ok(false) };
         for (metric, value) in values {
             let before = told.iter().position(|(other, _)| other == metric).map(|place| told.swap_remove(place).1);
             told.push((*metric, *value));
-            let change = Change { metric: *metric, before, after: Some(*value) };
+            let change = Change { metric: *metric, before, after: Some(*value), weight, answered_ms };
             trial.observe(definition, arm, &mut parts, &change, now_ms);
         }
         let (experiment, name, alias) = (experiment.to_owned(), subject.to_owned(), row.text(3).to_owned());
         self.lab.keep(Subject { experiment, name, arm, alias, parts });
-        let told = serde_json::to_string(&layout::told_written(&told))?;
+        let told = serde_json::to_string(&layout::told_written(weight, &told))?;
         self.batch.add("UPDATE experiment_answers SET told = ?2 WHERE answer = ?1", cells![answer, told]);
         Ok(true)
     }
@@ -212,54 +215,100 @@ impl<S: Storage> Books<S> {
             if trial.renew(&definition, self.now_ms) {
                 copy = true;
                 self.tell_end(&id, &definition, &trial)?;
-                let stale = self.now_ms.saturating_sub(TOLD_WITHIN_MS);
-                self.batch.add("DELETE FROM experiment_answers WHERE experiment = ?1 AND at_ms <= ?2", cells![&id, stale]);
             }
             self.keep_trial(&id, &trial)?;
         }
         for Subject { experiment, name, arm, alias, parts } in subjects {
             let parts = serde_json::to_string(&layout::parts_written(&parts))?;
+            // Who was known by name stays so, when a call names the same subject in another way.
             self.batch.add(
-                "INSERT OR REPLACE INTO experiment_subjects (experiment, subject, arm, alias, parts) VALUES (?1, ?2, ?3, ?4, ?5)",
+                "INSERT INTO experiment_subjects (experiment, subject, arm, alias, parts) VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO UPDATE \
+                 SET parts = excluded.parts, alias = CASE excluded.alias WHEN '' THEN alias ELSE excluded.alias END",
                 cells![experiment, name, place_of(arm), alias, parts],
             );
         }
         Ok(copy)
     }
 
-    /// Takes out what an end user has brought to experiments. Returns how many rows of subjects there were.
-    pub(super) fn forget_in_experiments(&mut self, alias: &str) -> Result<u64, Failure> {
-        let sql = "SELECT experiment, arm, parts FROM experiment_subjects WHERE alias = ?1";
-        let rows = self.storage.query(sql, &cells![alias])?;
-        for row in &rows {
-            self.take_to_bench(row.text(0))?;
-            let parts = layout::parts_read(&numbers(row, 2)?);
-            if let Some((_, trial)) = self.lab.trial(row.text(0)) {
-                trial.forget(arm_of(row, 1), &parts);
+    /// Takes out what an end user has brought to experiments, whichever way calls have named them. Returns how many rows of subjects there were.
+    pub(super) fn forget_in_experiments(&mut self, user: &str, alias: &str) -> Result<u64, Failure> {
+        let mut removed = 0_u64;
+        for (id, subject) in self.subject_names(user)? {
+            self.take_to_bench(&id)?;
+            let now_ms = self.now_ms;
+            let answers = self.storage.query(
+                "SELECT arm, told, at_ms FROM experiment_answers WHERE experiment = ?1 AND (subject = ?2 OR alias <> '' AND alias = ?3)",
+                &cells![&id, &subject, alias],
+            )?;
+            let subjects = self.storage.query(
+                "SELECT arm, parts FROM experiment_subjects WHERE experiment = ?1 AND (subject = ?2 OR alias <> '' AND alias = ?3)",
+                &cells![&id, &subject, alias],
+            )?;
+            let Some((definition, trial)) = self.lab.trial(&id) else { continue };
+            for row in &answers {
+                let (weight, told) = layout::told_read(&numbers(row, 1)?);
+                for (metric, value) in told {
+                    let change = Change { metric, before: Some(value), after: None, weight, answered_ms: row.number(2) };
+                    trial.withdraw(definition, arm_of(row, 0), &change, now_ms);
+                }
+            }
+            for row in &subjects {
+                trial.forget(arm_of(row, 0), &layout::parts_read(&numbers(row, 1)?));
+            }
+            removed = removed.saturating_add(u64::try_from(subjects.len()).unwrap_or(u64::MAX));
+            for table in ["experiment_answers", "experiment_subjects"] {
+                self.batch.add(
+                    format!("DELETE FROM {table} WHERE experiment = ?1 AND (subject = ?2 OR alias <> '' AND alias = ?3)"),
+                    cells![&id, &subject, alias],
+                );
             }
         }
-        self.batch.add("DELETE FROM experiment_subjects WHERE alias = ?1", cells![alias]);
-        self.batch.add("DELETE FROM experiment_answers WHERE alias = ?1", cells![alias]);
         for (id, _, trial) in std::mem::take(&mut self.lab).trials {
             self.keep_trial(&id, &trial)?;
         }
-        Ok(u64::try_from(rows.len()).unwrap_or(u64::MAX))
+        Ok(removed)
     }
 
     /// What is known of an end user in experiments: `[{"experiment", "arm", "values"}]`.
-    pub(super) fn experiments_of(&mut self, alias: &str) -> Result<Vec<Value>, Failure> {
-        let sql = "SELECT experiment, arm, parts FROM experiment_subjects WHERE alias = ?1 ORDER BY experiment, arm";
-        let rows = self.storage.query(sql, &cells![alias])?;
-        let mut told = Vec::with_capacity(rows.len());
-        for row in &rows {
-            let definition = self.bench(row.text(0))?.map(|(definition, _)| definition);
-            let arm = definition.and_then(|definition| definition.arms.get(arm_of(row, 1)).map(|arm| arm.name.clone()));
-            let parts = layout::parts_read(&numbers(row, 2)?);
-            let values: Vec<Value> =
-                parts.iter().map(|(metric, part)| json!({"metric": metric, "values": part.values, "sum": part.sum})).collect();
-            told.push(json!({"experiment": row.text(0), "arm": arm, "values": values}));
+    pub(super) fn experiments_of(&mut self, user: &str, alias: &str) -> Result<Vec<Value>, Failure> {
+        let mut told = Vec::new();
+        for (id, subject) in self.subject_names(user)? {
+            let rows = self.storage.query(
+                "SELECT arm, parts FROM experiment_subjects WHERE experiment = ?1 AND (subject = ?2 OR alias <> '' AND alias = ?3) ORDER BY arm",
+                &cells![&id, &subject, alias],
+            )?;
+            for row in &rows {
+                let definition = self.bench(&id)?.map(|(definition, _)| definition);
+                let arm = definition.and_then(|definition| definition.arms.get(arm_of(row, 0)).map(|arm| arm.name.clone()));
+                let parts = layout::parts_read(&numbers(row, 1)?);
+                let values: Vec<Value> =
+                    parts.iter().map(|(metric, part)| json!({"metric": metric, "values": part.values, "sum": part.sum})).collect();
+                told.push(json!({"experiment": id, "arm": arm, "values": values}));
+            }
         }
         Ok(told)
+    }
+
+    /// How a person is called in each experiment, who names them as their calls did.
+    fn subject_names(&self, user: &str) -> Result<Vec<(String, String)>, Failure> {
+        let rows = self.storage.query("SELECT id, key FROM experiments ORDER BY id", &[])?;
+        Ok(rows.iter().map(|row| (row.text(0).to_owned(), Draw::of(row.text(1), user).name())).collect())
+    }
+
+    /// The answer of a name, while something may be told of it: experiment, subject, arm, alias, what was told, when it was given.
+    fn answered_by(&self, answer: &str) -> Result<Vec<Row>, Failure> {
+        let sql = "SELECT experiment, subject, arm, alias, told, at_ms FROM experiment_answers WHERE answer = ?1 AND at_ms > ?2";
+        self.storage.query(sql, &cells![answer, self.now_ms.saturating_sub(TOLD_WITHIN_MS)])
+    }
+
+    /// Removes answers of which nothing may be told any more, and the oldest of too many.
+    pub(super) fn tidy_experiments(&mut self) {
+        let stale = self.now_ms.saturating_sub(TOLD_WITHIN_MS);
+        self.batch.add("DELETE FROM experiment_answers WHERE at_ms <= ?1", cells![stale]);
+        self.batch.add(
+            "DELETE FROM experiment_answers WHERE at_ms < (SELECT at_ms FROM experiment_answers ORDER BY at_ms DESC LIMIT 1 OFFSET ?1)",
+            cells![MOST_ANSWERS],
+        );
     }
 
     fn take_to_bench(&mut self, id: &str) -> Result<(), Failure> {

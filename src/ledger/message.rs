@@ -396,8 +396,8 @@ pub struct Called {
 pub struct Exposure {
     /// The experiment's id.
     pub experiment: String,
-    /// Its run.
-    pub run: u64,
+    /// The key of its run: what was answered in another one counts no longer.
+    pub run: String,
     /// The place of the arm.
     pub arm: usize,
     /// The name of the subject in this run.
@@ -414,13 +414,14 @@ pub struct Exposure {
 }
 
 impl Exposure {
-    /// With what the gateway has measured: whether the call came to nothing, what it cost where that is known, and how long it took.
+    /// With what the gateway has measured: whether the call came to nothing, what it cost where that is known, and how long it took. Cost and
+    /// time of a call that failed, or was answered from the cache, say nothing of the arm: a cache is the fuller the larger an arm's share.
     #[must_use]
-    pub fn measured(mut self, failed: bool, cost: Option<MicroDollars>, elapsed_ms: u64) -> Self {
+    pub fn measured(mut self, failed: bool, cost: Option<MicroDollars>, elapsed_ms: Option<u64>) -> Self {
         #[expect(clippy::cast_precision_loss, reason = "an answer costs less than 2^53 micro-dollars, and takes less ms")]
         let number = |number: u64| number as f64;
         self.values.push((Metric::ErrorRate, number(u64::from(failed))));
-        self.values.push((Metric::LatencyMs, number(elapsed_ms)));
+        self.values.extend(elapsed_ms.map(|elapsed_ms| (Metric::LatencyMs, number(elapsed_ms))));
         self.values.extend(cost.map(|MicroDollars(cost)| (Metric::Cost, number(cost))));
         self
     }

@@ -39,7 +39,7 @@ impl<S: Storage> Books<S> {
     pub(super) fn export(&mut self, user: &str) -> Result<Value, Failure> {
         let Some(alias) = self.known_alias(user)? else {
             return Ok(json!({"user": user, "alias": null, "usage": [], "audit": [], "reservations": [], "limits": [], "answers": [],
-                "given": [], "feedback": [], "experiments": []}));
+                "given": [], "feedback": [], "experiments": self.experiments_of(user, "")?}));
         };
         let mut reservations = Vec::new();
         for id in self.open.of_alias(&alias) {
@@ -73,7 +73,7 @@ impl<S: Storage> Books<S> {
             "reservations": reservations,
             "limits": counters,
             "answers": answers,
-            "experiments": self.experiments_of(&alias)?,
+            "experiments": self.experiments_of(user, &alias)?,
         }))
     }
 
@@ -97,9 +97,9 @@ impl<S: Storage> Books<S> {
         }
         let open = if known { self.open.of_alias(&alias) } else { Vec::new() };
         removed.insert("reservations".to_owned(), json!(open.len()));
-        let mut in_experiments = 0;
+        // Also of who is known nowhere else: a subject that only `x-maya-subject` has named.
+        let in_experiments = self.forget_in_experiments(user, &alias)?;
         if known {
-            in_experiments = self.forget_in_experiments(&alias)?;
             self.forget(user, &alias, &open)?;
         }
         removed.insert("experiments".to_owned(), json!(in_experiments));

@@ -42,7 +42,10 @@ pub const TABLES: &[&str] = &[
     "CREATE INDEX IF NOT EXISTS experiment_subjects_by_alias ON experiment_subjects (alias) WHERE alias <> ''",
     "CREATE TABLE IF NOT EXISTS experiment_answers (answer TEXT PRIMARY KEY, experiment TEXT NOT NULL, subject TEXT NOT NULL, \
      arm INTEGER NOT NULL, alias TEXT NOT NULL, at_ms INTEGER NOT NULL, told TEXT NOT NULL) WITHOUT ROWID",
-    "CREATE INDEX IF NOT EXISTS experiment_answers_by_time ON experiment_answers (experiment, at_ms)",
+    "DROP INDEX IF EXISTS experiment_answers_by_time",
+    "CREATE INDEX IF NOT EXISTS experiment_answers_by_age ON experiment_answers (at_ms)",
+    "CREATE INDEX IF NOT EXISTS experiment_answers_by_subject ON experiment_answers (experiment, subject)",
+    "CREATE INDEX IF NOT EXISTS experiment_answers_by_alias ON experiment_answers (alias) WHERE alias <> ''",
     // The gateway's own ledger knows the tenants.
     "CREATE TABLE IF NOT EXISTS tenants (name TEXT PRIMARY KEY, region TEXT) WITHOUT ROWID",
 ];

@@ -2,6 +2,7 @@
 
 use super::books::Books;
 use super::calendar::day_of;
+use super::experiments::TOLD_WITHIN_MS;
 use super::storage::{Failure, Storage, cells};
 use super::terms::Span;
 
@@ -20,6 +21,7 @@ impl<S: Storage> Books<S> {
             self.batch.add(sql, cells![now_ms]);
             self.batch.add("DELETE FROM answers WHERE until_ms <= ?1", cells![now_ms]);
             self.tidy_given();
+            self.tidy_experiments();
             self.batch.add("DELETE FROM spent WHERE day < ?1", cells![day_of(now_ms).saturating_sub(SPENT_DAYS)]);
             self.windows.retain(|_, window| window.used(now_ms) > 0);
         }
@@ -64,8 +66,8 @@ impl<S: Storage> Books<S> {
     pub(super) fn look_for_the_oldest(&mut self) -> Result<(), Failure> {
         let sql = "SELECT (SELECT at_ms FROM audit ORDER BY number LIMIT 1), (SELECT MIN(day) FROM usage), \
                    (SELECT MIN(until_ms) FROM (SELECT until_ms FROM slots UNION ALL SELECT until_ms FROM answers UNION ALL \
-                   SELECT at_ms + ?1 FROM given))";
-        if let Some(row) = self.storage.query(sql, &cells![self.given_ms()])?.first() {
+                   SELECT at_ms + ?1 FROM given UNION ALL SELECT at_ms + ?2 FROM experiment_answers))";
+        if let Some(row) = self.storage.query(sql, &cells![self.given_ms(), TOLD_WITHIN_MS])?.first() {
             self.oldest_entry_ms = row.maybe_number(0);
             self.oldest_usage_day = row.maybe_number(1);
             self.next_stale_ms = row.maybe_number(2);

@@ -2,7 +2,6 @@
 
 use serde::{Deserialize, Serialize, Serializer};
 
-use super::sequence::Shares;
 use crate::error::Error;
 use crate::ledger::terms::Span;
 
@@ -20,6 +19,8 @@ const LONGEST_PROMPT: usize = 4000;
 const LONGEST_DESCRIPTION: usize = 500;
 /// The most subjects that an experiment may count.
 const MOST_SUBJECTS: u64 = 1_000_000;
+/// The longest half-life: what was seen of a person who is erased fades with it.
+const LONGEST_HALF_LIFE_MS: u64 = 90 * 86_400_000;
 /// The share that the even split gives is the most that a floor can promise.
 const WHOLE: f64 = 1.0;
 
@@ -307,8 +308,8 @@ impl Definition {
         if self.renew < Span(1000) {
             return wrong("renew".to_owned(), "must be at least \"1s\"");
         }
-        if self.half_life < Span(60_000) {
-            return wrong("half_life".to_owned(), "must be at least \"1m\"");
+        if !(Span(60_000)..=Span(LONGEST_HALF_LIFE_MS)).contains(&self.half_life) {
+            return wrong("half_life".to_owned(), "must be \"1m\" to \"90d\"");
         }
         if !(0.001..=0.2).contains(&self.stop.chance) {
             return wrong("stop.chance".to_owned(), "must be 0.001 to 0.2");
@@ -341,18 +342,20 @@ impl Definition {
         ways(self) == ways(other) && self.goal == other.goal && self.control() == other.control() && self.assignment == other.assignment
     }
 
+    /// Whether it says itself how much an arm may fail.
+    pub fn watches_errors(&self) -> bool {
+        self.goal == Metric::ErrorRate || self.guards.iter().any(|guard| guard.metric == Metric::ErrorRate)
+    }
+
+    /// The metrics that count as 0 until somebody says otherwise.
+    pub fn silent(&self) -> impl Iterator<Item = Metric> {
+        std::iter::once(self.goal).chain(self.guards.iter().map(|guard| guard.metric)).filter(|metric| metric.counts_silence())
+    }
+
     /// The shares of the first split.
     pub fn weights(&self) -> Vec<f64> {
         let whole: f64 = self.arms.iter().map(|arm| arm.weight).sum();
         self.arms.iter().map(|arm| arm.weight / whole).collect()
-    }
-
-    /// How two arms may be held against each other.
-    pub fn shares(&self) -> Shares {
-        match self.assignment {
-            Assignment::Fixed => Shares::Fixed,
-            Assignment::Thompson => Shares::Adaptive,
-        }
     }
 
     /// After how long what was seen weighs half, in ms; none for never.

@@ -1,7 +1,6 @@
 //! What is believed of each arm after what was seen, and the chance that it is the best.
 
 use super::distributions::{beta_below, ln_beta_density, normal_below};
-use super::tally::Recent;
 
 /// How many points of a posterior are looked at to find the chance that it is the best.
 const POINTS: u32 = 64;
@@ -12,14 +11,29 @@ const NINETY_FIVE: f64 = 1.959_964;
 /// The least standard deviation: of an arm whose values are all the same.
 const LEAST: f64 = 1e-9;
 
+/// What an arm's values come to.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Belief {
+    /// Their mean.
+    pub mean: f64,
+    /// Of how many strangers' values they are worth.
+    pub worth: f64,
+    /// The variance of one.
+    pub variance: f64,
+}
+
+fn worth(seen: &[Belief]) -> f64 {
+    seen.iter().map(|belief| belief.worth).sum()
+}
+
 /// What is believed of an arm's mean.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Posterior {
-    /// Of a rate: Beta, from a flat prior.
+    /// Of a rate: Beta.
     Beta {
-        /// Successes and one.
+        /// Successes, with the prior's.
         a: f64,
-        /// Failures and one.
+        /// Failures, with the prior's.
         b: f64,
     },
     /// Of a mean: normal, from a prior that is worth one value at the mean of all arms.
@@ -32,29 +46,30 @@ pub enum Posterior {
 }
 
 impl Posterior {
-    /// What is believed of a rate.
-    pub fn of_rate(seen: &Recent) -> Self {
-        let successes = seen.sum.clamp(0.0, seen.values.max(0.0));
-        Self::Beta { a: 1.0 + successes, b: 1.0 + (seen.values - successes).max(0.0) }
+    /// What is believed of rates, from a prior that is worth two values at the rate of all arms: who knows nothing of an arm expects of it what
+    /// all do.
+    pub fn of_rates(seen: &[Belief]) -> Vec<Self> {
+        let successes: f64 = seen.iter().map(|belief| belief.worth * belief.mean).sum();
+        let middle = (successes + 1.0) / (worth(seen) + 2.0);
+        let of = |belief: &Belief| {
+            let rate = belief.mean.clamp(0.0, 1.0);
+            Self::Beta { a: 2.0 * middle + belief.worth * rate, b: 2.0 * (1.0 - middle) + belief.worth * (1.0 - rate) }
+        };
+        seen.iter().map(of).collect()
     }
 
     /// What is believed of the means of all arms.
-    pub fn of_means(seen: &[Recent]) -> Vec<Self> {
-        let total = |of: fn(&Recent) -> f64| seen.iter().map(of).sum::<f64>();
-        let values = total(|recent| recent.values);
+    pub fn of_means(seen: &[Belief]) -> Vec<Self> {
+        let values = worth(seen);
         if values <= 0.0 {
             return seen.iter().map(|_| Self::Normal { mean: 0.0, deviation: 1.0 }).collect();
         }
-        let middle = total(|recent| recent.sum) / values;
-        let spread = |recent: &Recent| {
-            let around = if recent.values > 0.0 { recent.sum * recent.sum / recent.values } else { 0.0 };
-            (recent.squares - around).max(0.0)
-        };
+        let weighed = |of: fn(&Belief) -> f64| seen.iter().map(|belief| belief.worth * of(belief)).sum::<f64>() / values;
         // The spread within arms: that between them is what is to be found out.
-        let variance = seen.iter().map(spread).sum::<f64>() / values;
-        let of = |recent: &Recent| Self::Normal {
-            mean: (middle + recent.sum) / (1.0 + recent.values),
-            deviation: (variance / (1.0 + recent.values)).sqrt().max(LEAST),
+        let (middle, variance) = (weighed(|belief| belief.mean), weighed(|belief| belief.variance));
+        let of = |belief: &Belief| Self::Normal {
+            mean: (middle + belief.worth * belief.mean) / (1.0 + belief.worth),
+            deviation: (variance / (1.0 + belief.worth)).sqrt().max(LEAST),
         };
         seen.iter().map(of).collect()
     }

@@ -20,11 +20,9 @@ pub fn report(definition: &Definition, trial: &Trial, now_ms: u64) -> Value {
         .map(|(place, seen)| {
             let mut metrics = Map::new();
             for (metric, tally) in &seen.tallies {
-                let mean = (tally.values > 0.0).then(|| precise(tally.sum / tally.values));
-                metrics.insert(
-                    metric.name().to_owned(),
-                    json!({"values": tally.values.round(), "subjects": tally.subjects.round(), "mean": mean}),
-                );
+                let (values, subjects) = (tally.total.values.round(), tally.subjects.round());
+                metrics
+                    .insert(metric.name().to_owned(), json!({"values": values, "subjects": subjects, "mean": tally.mean().map(precise)}));
             }
             json!({
                 "name": name(place),
@@ -74,10 +72,7 @@ fn posterior(posterior: &Posterior) -> Value {
 
 /// The gain over the control, which is above 0 when it is better, whatever the metric.
 fn lift(definition: &Definition, trial: &Trial, place: usize) -> Value {
-    let mean = |place: usize| {
-        let tally = trial.arms.get(place)?.tally(definition.goal)?;
-        (tally.values > 0.0).then(|| tally.sum / tally.values)
-    };
+    let mean = |place: usize| trial.arms.get(place)?.tally(definition.goal)?.mean();
     let Some((theirs, control)) = mean(place).zip(mean(definition.control())) else { return Value::Null };
     let gain = definition.goal.gain() * (theirs - control);
     let interval = trial.lift(definition, place, definition.control());
@@ -91,7 +86,7 @@ fn lift(definition: &Definition, trial: &Trial, place: usize) -> Value {
 
 fn guards(definition: &Definition, trial: &Trial, place: usize) -> Value {
     let told = definition.guards.iter().map(|guard| {
-        let gain = trial.guarded(definition, place, guard.metric);
+        let gain = trial.guarded(definition, place, guard);
         json!({"metric": guard.metric, "tolerance": guard.tolerance, "interval": gain.map(ends)})
     });
     told.collect()
