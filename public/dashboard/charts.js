@@ -85,6 +85,13 @@ export function chart(home, title, times, series) {
   });
 }
 
+/** Takes a chart away. */
+export function clear(home) {
+  charts.get(home)?.drop();
+  charts.delete(home);
+  home.replaceChildren();
+}
+
 const redraw = () => charts.forEach(({ draw }) => draw());
 addEventListener("theme", redraw);
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);

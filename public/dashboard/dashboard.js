@@ -1,6 +1,6 @@
 // The dashboard: every part asks for itself, and says by itself what it could not get.
 import { ask, at, count, dollars, element, inWords, milliseconds, say, session, share, signIn, swap, table } from "/shared/page.js";
-import { chart } from "./charts.js";
+import { chart, clear } from "./charts.js";
 import { against, counts, laidOut, measures } from "./series.js";
 
 /** How often the figures are renewed while somebody looks, in ms. */
@@ -11,8 +11,13 @@ const MOST_TENANTS = 20;
 /** So many entries of the audit are shown. */
 const NEWEST = 25;
 
+const CHARTS = ["throughput", "latency", "failures", "money"];
+const PARTS = ["errors", "budgets", "models", "content", "experiments", "audit"];
+
 let administers = false;
 let tenants = [];
+/** Which session this is: what comes for an earlier one is dropped, for it may be another tenant's. */
+let epoch = 0;
 
 const query = (fields) => {
   const given = Object.entries(fields).filter(([, value]) => value !== "" && value !== undefined);
@@ -52,8 +57,9 @@ function tiles(totals) {
   at("tiles").replaceChildren(...told.map(([name, value]) => element("div", {}, element("dt", { text: name }), element("dd", { text: value }))));
 }
 
-async function overview(range) {
+async function overview(range, asked) {
   const told = await ask(`/v1/analytics${query({ ...range, tenant: tenant() })}`);
+  if (asked !== epoch) return;
   tiles(told.totals);
   const { times, rows } = laidOut(told);
   const lines = (of, show, ...names) => names.map(([name, field]) => ({ name, values: of(rows, field), show }));
@@ -158,8 +164,9 @@ let checked = new Map();
 
 async function audit() {
   if (administers && tenant() === "") return [note("An audit is a tenant's. Choose one above.")];
+  const now = epoch;
   const verdict = checked.get(tenant()) ?? (await ask(`/v1/audit/verify${query({ tenant: tenant() })}`));
-  checked.set(tenant(), verdict);
+  if (now === epoch) checked.set(tenant(), verdict);
   const { data } = await ask(`/v1/audit${query({ tenant: tenant(), after: String(Math.max(0, verdict.last - NEWEST)), limit: "1000" })}`);
   const words = verdict.whole ? tag("chain verified", "good") : tag(`chain broken at ${count(verdict.broken.length)} entries`, "bad");
   const parts = [element("p", { class: "row" }, words, element("span", { class: "hint", text: `${count(verdict.entries)} ${verdict.entries === 1 ? "entry" : "entries"} when it was checked` }))];
@@ -176,14 +183,25 @@ let again = false;
 let timer;
 
 async function part(id, work) {
+  const asked = epoch;
   try {
-    swap(at(id), ...(await work));
+    const made = await work;
+    if (asked === epoch) swap(at(id), ...made);
     return true;
   } catch (error) {
+    if (refused(error, asked)) return false;
     // The same words are not said again with every renewal.
     if (at(id).textContent !== inWords(error)) at(id).replaceChildren(element("p", { role: "alert", text: inWords(error) }));
     return false;
   }
+}
+
+/** Whether nothing more is to be said of an error: it is of an earlier session, or the key has ended, and asking again would be a wrong key's. */
+function refused(error, asked) {
+  if (asked !== epoch) return true;
+  if (error.status !== 401) return false;
+  signOut(`The key is not accepted any more. ${inWords(error)}`);
+  return true;
 }
 
 async function renew() {
@@ -192,15 +210,17 @@ async function renew() {
   again = renewing;
   if (renewing) return;
   renewing = true;
+  const asked = epoch;
   const now = Date.now();
   const instant = (ms) => `${new Date(ms).toISOString().slice(0, 19)}Z`;
   const range = { from: instant(now - RANGES_MS[at("range").value]), to: instant(now + 1000) };
-  const whole = overview(range).then(
+  const whole = overview(range, asked).then(
     () => {
       at("overview-error").hidden = true;
       return true;
     },
     (error) => {
+      if (refused(error, asked)) return false;
       say("overview-error", inWords(error));
       at("overview-error").hidden = false;
       return false;
@@ -210,7 +230,7 @@ async function renew() {
   const failed = parts.filter((went) => !went).length;
   at("fresh").textContent = `As of ${new Date().toLocaleTimeString("en-GB")}${failed > 0 ? `; ${failed} of ${parts.length} parts could not be had` : ""}.`;
   renewing = false;
-  if (again) renew();
+  if (again || asked !== epoch) renew();
   else plan();
 }
 
@@ -235,4 +255,13 @@ for (const id of ["range", "tenant"]) at(id).addEventListener("change", renew);
 at("view").addEventListener("submit", (event) => event.preventDefault());
 document.addEventListener("visibilitychange", () => (document.hidden ? clearTimeout(timer) : live() && renew()));
 
-signIn(check, (signedIn) => (signedIn ? renew() : clearTimeout(timer)));
+const signOut = signIn(check, (signedIn) => {
+  epoch++;
+  checked = new Map();
+  for (const id of CHARTS) clear(at(id));
+  for (const id of ["tiles", ...PARTS]) at(id).replaceChildren();
+  at("overview-error").hidden = true;
+  say("fresh", "");
+  if (signedIn) renew();
+  else clearTimeout(timer);
+});

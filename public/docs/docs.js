@@ -112,8 +112,9 @@ function build(document) {
 }
 
 at("search").addEventListener("input", search);
+// With a modifier: a single letter would be in the way of those who speak to their browser.
 addEventListener("keydown", (event) => {
-  if (event.key !== "/" || /^(INPUT|TEXTAREA|SELECT)$/.test(window.document.activeElement?.tagName ?? "")) return;
+  if (event.key !== "k" || !(event.ctrlKey || event.metaKey) || event.altKey || event.shiftKey) return;
   event.preventDefault();
   at("search").focus();
 });

@@ -49,6 +49,24 @@ export function explain(headers, asked = "") {
   return { place, why: said.join(" ") };
 }
 
+const REASONS = {
+  above_threshold: "It is surer than its threshold.",
+  below_threshold: "It is less sure than its threshold.",
+  not_english: "The model knows English alone.",
+  unknown_language: "The language is unknown to it.",
+  no_known_word: "It knows none of the words.",
+};
+
+/** The same of what small models told of a text: one result of `/v1/sentiments` and its like. */
+export function explainResult({ answered_by: by, reason = "", unsure, confidence }) {
+  const [first, ...rest] = reason.split(";").map((part) => part.trim());
+  const surety = typeof confidence === "number" ? ` Confidence: ${Math.round(confidence * 100) / 100}.` : "";
+  const why = rest.find((part) => part.startsWith("edge="))?.slice("edge=".length) ?? first;
+  const said = REASONS[why] ?? (why ? `Its reason: ${why}.` : "");
+  if (by === "edge") return { place: "Edge", why: `A small model inside the gateway told it; Cerebras was not asked. ${said}${unsure ? " It would rather have asked the cloud." : ""}${surety}` };
+  return { place: "Cloud", why: `The gateway's own model was unsure, so Cerebras was asked. ${said}${surety}` };
+}
+
 /** What tokens cost in micro-dollars at a catalogue's prices, which are dollars a token; null when one is unknown. */
 export function price(usage, pricing) {
   const [input, output] = [Number.parseFloat(pricing?.prompt), Number.parseFloat(pricing?.completion)];
@@ -60,7 +78,7 @@ const quoted = (text) => `'${text.replaceAll("'", "'\\''")}'`;
 
 /** The request as a command. The key is a variable: what is copied may be pasted anywhere. */
 export function command(address, body, cache) {
-  const lines = [`curl ${body.stream ? "-N " : ""}${address}`, '-H "authorization: Bearer $MAYA_KEY"', '-H "content-type: application/json"'];
+  const lines = [`curl -sS ${body.stream ? "-N " : ""}${address}`, '-H "authorization: Bearer $MAYA_KEY"', '-H "content-type: application/json"'];
   if (cache) lines.push(`-H ${quoted(`cache-control: ${cache}`)}`);
   return [...lines, `-d ${quoted(JSON.stringify(body))}`].join(" \\\n  ");
 }

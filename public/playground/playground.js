@@ -1,8 +1,10 @@
 // The playground: one chat request, and everything that the gateway tells about its answer.
-import { GATEWAY, Refused, ask, at, dollars, element, inWords, milliseconds, prose, say, session, signIn, table } from "/shared/page.js";
-import { command, explain, price } from "./explain.js";
+import { GATEWAY, Refused, ask, at, dollars, element, inWords, milliseconds, prose, reach, say, session, signIn, table } from "/shared/page.js";
+import { command, explain, explainResult, price } from "./explain.js";
 
-const ADDRESS = `${GATEWAY}/v1/chat/completions`;
+const address = () => `${GATEWAY}/v1/${at("what").value || "chat/completions"}`;
+/** Whether an answer is wanted, and not what small models tell of a text. */
+const chats = () => at("what").value === "";
 /** Models that the gateway names beside those of the catalogue. */
 const NAMES = ["auto", "auto:quality", "auto:latency", "auto:cost", "fast", "quality"];
 let catalogue = new Map();
@@ -23,6 +25,7 @@ async function check(key) {
 }
 
 function order() {
+  if (!chats()) return { input: at("prompt").value };
   const system = at("system").value.trim();
   const temperature = at("temperature").value.trim();
   return {
@@ -46,8 +49,7 @@ async function* events(body) {
   }
 }
 
-function tell(headers, asked) {
-  const { place, why } = explain(headers, asked);
+function tell(headers, { place, why }) {
   say("place", place);
   say("why", why);
   say("answered-by", headers.get("x-maya-model") ?? "–");
@@ -70,8 +72,8 @@ async function send(signal) {
   const started = performance.now();
   const since = () => milliseconds(performance.now() - started);
   const body = order();
-  const cache = at("cache").value;
-  const response = await fetch(ADDRESS, {
+  const cache = chats() ? at("cache").value : "";
+  const response = await reach(address(), {
     method: "POST",
     headers: { authorization: `Bearer ${session.key}`, "content-type": "application/json", ...(cache && { "cache-control": cache }) },
     body: JSON.stringify(body),
@@ -81,13 +83,21 @@ async function send(signal) {
     cache: "default",
   });
   if (!response.ok) {
-    tell(response.headers, cache);
-    say("place", "Refused");
-    say("why", `Status ${response.status}: nothing was answered.`);
+    tell(response.headers, { place: "Refused", why: `Status ${response.status}: nothing was answered.` });
     throw new Refused(await response.json().catch(() => null), response.status);
   }
-  const place = tell(response.headers, cache);
   const model = response.headers.get("x-maya-model");
+  if ("input" in body) {
+    const { results, usage } = await response.json();
+    say("first", since());
+    at("answer").textContent = JSON.stringify(results[0], null, 2);
+    const place = tell(response.headers, explainResult(results[0]));
+    say("whole", since());
+    account(place === "Cloud" ? usage.cloud : null, model, place);
+    say("state", `Answered: ${place}.`);
+    return;
+  }
+  const place = tell(response.headers, explain(response.headers, cache));
   let usage = null;
   if (!body.stream) {
     const answer = await response.json();
@@ -118,6 +128,17 @@ async function send(signal) {
   account(usage, model, place);
   say("state", `Answered: ${place}.`);
 }
+
+/** Shows the fields that what is asked for has. One that is not shown takes no part, not even by being empty. */
+function fields() {
+  for (const field of document.querySelectorAll("[data-chat]")) {
+    field.hidden = !chats();
+    for (const input of field.querySelectorAll("input, select, textarea")) input.disabled = !chats();
+  }
+}
+at("what").addEventListener("change", fields);
+// A browser may bring back what was chosen before a reload.
+fields();
 
 let running = null;
 
@@ -160,7 +181,7 @@ at("prompt").addEventListener("keydown", (event) => {
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) at("ask").requestSubmit();
 });
 at("copy").addEventListener("click", async () => {
-  const text = command(ADDRESS, order(), at("cache").value);
+  const text = command(address(), order(), chats() ? at("cache").value : "");
   at("command").textContent = text;
   at("command").hidden = false;
   try {

@@ -59,8 +59,16 @@ export class Refused extends Error {
   }
 }
 
-export const inWords = (error) =>
-  error instanceof TypeError ? "The gateway could not be reached." : error.code ? `${error.message} (${error.code})` : error.message;
+export const inWords = (error) => (error.code && !(error instanceof DOMException) ? `${error.message} (${error.code})` : error.message);
+
+/** `fetch`, whose failure is told in words: a browser says no more of a network than that something was wrong. */
+export async function reach(address, options) {
+  try {
+    return await fetch(address, options);
+  } catch (error) {
+    throw error.name === "AbortError" ? error : new Error("The gateway could not be reached.", { cause: error });
+  }
+}
 
 // The key of the session
 
@@ -79,13 +87,13 @@ export const session = {
 
 /** Asks the gateway as whoever is signed in, and gives the JSON of its answer. */
 export async function ask(path, { key = session.key, signal } = {}) {
-  const response = await fetch(GATEWAY + path, { headers: { authorization: `Bearer ${key}` }, signal, credentials: "omit", cache: "no-store" });
+  const response = await reach(GATEWAY + path, { headers: { authorization: `Bearer ${key}` }, signal, credentials: "omit", cache: "no-store" });
   const body = await response.json().catch(() => null);
   if (!response.ok || body === null) throw new Refused(body, response.status);
   return body;
 }
 
-/** Sets the form of signing in up. `check(key)` says who it is or throws; `changed(signedIn)` hears of both. */
+/** Sets the form of signing in up. `check(key)` says who it is or throws; `changed(signedIn)` hears of both. Gives a function that signs out. */
 export function signIn(check, changed) {
   const show = (signedIn) => {
     at("sign-in").hidden = signedIn;
@@ -116,13 +124,17 @@ export function signIn(check, changed) {
     await enter(key);
     if (!at("signed-in").hidden) at("signed-in").focus();
   });
-  at("sign-out").addEventListener("click", () => {
+  const leave = (words) => {
     session.key = "";
     show(false);
+    if (words) say("sign-in-error", words);
+    at("sign-in-error").hidden = !words;
     at("key").focus();
-  });
+  };
+  at("sign-out").addEventListener("click", () => leave());
   if (session.key === "") show(false);
   else enter(session.key);
+  return leave;
 }
 
 // Light, dark, or as the system has it

@@ -1,11 +1,11 @@
 // The first page: the addresses that programs use, and whether the gateway is up.
-import { GATEWAY, inWords, say } from "/shared/page.js";
+import { GATEWAY, inWords, reach, say } from "/shared/page.js";
 
 say("openai", `${GATEWAY}/v1`);
 say("cerebras", GATEWAY);
 
 try {
-  const { ok, status } = await fetch(`${GATEWAY}/healthz`, { cache: "no-store" });
+  const { ok, status } = await reach(`${GATEWAY}/healthz`, { cache: "no-store" });
   say("health", ok ? "It is up." : `It answers with status ${status}: /healthz says why.`);
 } catch (error) {
   say("health", inWords(error));

@@ -255,6 +255,7 @@ impl<S: Storage> Books<S> {
             for row in &subjects {
                 trial.forget(arm_of(row, 0), &layout::parts_read(&numbers(row, 1)?));
             }
+            trial.subjects = trial.subjects.saturating_sub(u64::from(!subjects.is_empty()));
             removed = removed.saturating_add(u64::try_from(subjects.len()).unwrap_or(u64::MAX));
             for table in ["experiment_answers", "experiment_subjects"] {
                 self.batch.add(

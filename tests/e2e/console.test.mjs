@@ -120,6 +120,31 @@ describe("the console", { skip }, () => {
       await page.close();
     });
 
+    test("tells what small models know of a text, at the edge or from the cloud, and why", async () => {
+      const { page, faults } = await open("/playground/");
+      await signIn(page, KEY);
+      await page.selectOption("#what", "sentiments");
+      assert.ok(!(await page.locator("#model").isVisible()), "a model is none of the reader's business here");
+      await page.fill("#prompt", "I love this place!");
+      await page.click("#send");
+      await comes(page.locator("#state"), "Answered: Edge.");
+      assert.match(await text(page, "answer"), /"label": "positive"/);
+      assert.match(await text(page, "why"), /Cerebras was not asked/);
+      assert.equal(await text(page, "cost"), "$0.00");
+      await accessible(page, "playground edge");
+      await page.selectOption("#what", "intents");
+      await page.fill("#prompt", "qwertzu asdfgh yxcvb");
+      await page.click("#send");
+      await page.locator("#state").filter({ hasText: "Answered: " }).waitFor();
+      await comes(page.locator("#why"), "Confidence");
+      await page.click("#copy");
+      assert.match(await text(page, "command"), /v1\/intents.*"input":"qwertzu asdfgh yxcvb"/s);
+      await page.selectOption("#what", "");
+      assert.ok(await page.locator("#model").isVisible());
+      assert.deepEqual(faults, []);
+      await page.close();
+    });
+
     test("stops a stream, and shows the gateway's own error for what it refuses", async () => {
       const { page } = await open("/playground/", { width: 360, scheme: "dark" });
       await signIn(page, KEY);
@@ -269,6 +294,39 @@ describe("the console", { skip }, () => {
       await page.close();
     });
 
+    test("shows nothing of one tenant to the next who signs in, and asks no more once its key has ended", async () => {
+      const other = await (
+        await fetch(`${edge.url}/admin/keys`, {
+          method: "POST",
+          headers: { authorization: `Bearer ${ADMIN_SECRET}`, "content-type": "application/json" },
+          body: JSON.stringify({ tenant: "beta", name: "console" }),
+        })
+      ).json();
+      const { page } = await open("/dashboard/");
+      await signIn(page, KEY);
+      await comes(page.locator("#audit"), "tenant_changed");
+      await page.click("#sign-out");
+      for (const id of ["tiles", "throughput", "errors", "budgets", "models", "content", "experiments", "audit"]) assert.equal(await text(page, id), "", id);
+      await signIn(page, other.key);
+      await comes(page.locator("#who"), "a key of beta");
+      await comes(page.locator("#audit"), "key_created");
+      assert.ok(!(await text(page, "audit")).includes("document_put"), "what acme has written down");
+
+      await fetch(`${edge.url}/admin/keys/${other.id}`, { method: "DELETE", headers: { authorization: `Bearer ${ADMIN_SECRET}` } });
+      await page.waitForTimeout(100);
+      let asked = 0;
+      page.on("request", (request) => request.url().includes("/v1/") && asked++);
+      // An isolate may remember the key for a while: here the gateway's word is brought forward.
+      await page.route("**/v1/**", (route) => route.fulfill({ status: 401, json: { message: "The key is wrong.", code: "wrong_api_key" } }));
+      await page.click("#refresh");
+      await comes(page.locator("#sign-in-error"), "not accepted any more");
+      assert.ok(await page.locator("#sign-in").isVisible());
+      const then = asked;
+      await page.waitForTimeout(11_000);
+      assert.equal(asked, then, "a page that is open is no flood of wrong keys");
+      await page.close();
+    });
+
     test("counts a key that signs in as no wrong secret", async () => {
       const audit = async () => (await (await fetch(`${edge.url}/v1/audit?tenant=_gateway`, { headers: { authorization: `Bearer ${ADMIN_SECRET}` } })).json()).data?.length ?? 0;
       const before = await audit();
@@ -305,7 +363,7 @@ describe("the console", { skip }, () => {
       const { page, faults, outside } = await open("/docs/");
       await comes(page.locator("#found"), `${all} operations`);
       assert.equal(await page.locator(".operation").count(), all);
-      await page.keyboard.press("/");
+      await page.keyboard.press("Control+k");
       await page.keyboard.type("adapt");
       await comes(page.locator("#found"), ` of ${all} operations`);
       assert.ok((await page.locator(".operation:visible").count()) < all);

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import fs from "node:fs";
 import path from "node:path";
 import { after, before, describe, test } from "node:test";
-import { ADMIN_SECRET, KEY, KEYS, OTHER_KEY, askLedger, assertError, chat, eventually, post, sha256, startEdge, startStandIn } from "./edge.mjs";
+import { ADMIN_SECRET, KEY, KEYS, OTHER_KEY, askLedger, assertError, chat, eventually, makeKey, post, sha256, startEdge, startStandIn } from "./edge.mjs";
 import { validator } from "./openapi.mjs";
 
 const CHAT_KEY = "e2e: a key for completions alone";
@@ -201,7 +201,8 @@ describe("experiments", () => {
 
   test("show when subjects do not come as they should", async () => {
     await put("lossy", TWO_MODELS);
-    const exposed = (subject) => ({ note: "exposed", experiment: "lossy", run: 1, arm: subject % 4 === 0 ? 1 : 0, subject: `s${subject}`, shares: [0.5, 0.5], answer: `a${subject}` });
+    const [{ key: run }] = await askLedger(edge, "acme", { ask: "documents", kind: "experiment" }).then((all) => all.filter(({ name }) => name === "lossy"));
+    const exposed = (subject) => ({ note: "exposed", experiment: "lossy", run, arm: subject % 4 === 0 ? 1 : 0, subject: `s${subject}`, shares: [0.5, 0.5], answer: `a${subject}` });
     for (let from = 0; from < 600; from += 100) {
       await askLedger(edge, "acme", { ask: "note", notes: Array.from({ length: 100 }, (_, at) => exposed(from + at)) });
     }
@@ -262,7 +263,7 @@ describe("experiments", () => {
     await assertError(await post(edge, { instruction: "Buns", platforms: ["x"], experiment: "nobody" }, {}, "/v1/posts"), 404, "unknown_experiment");
   });
 
-  test("count the failures of an arm, and no mistakes of callers", async () => {
+  test("count calls without a usable answer, whosever fault that is, and a model that a key may not call", async () => {
     await put("failing", TWO_MODELS);
     const failed = await post(edge, { ...chat("Hello [[status=500]]"), model: "experiment:failing", user: "ada" });
     await failed.text();
@@ -271,10 +272,16 @@ describe("experiments", () => {
     await ask("failing", "eve");
     const seen = await eventually(async () => {
       const now = await results("failing");
-      return now.subjects === 2 && now;
-    }, "two are counted");
-    const errors = seen.arms.map((arm) => arm.metrics.error_rate).filter(Boolean);
-    assert.equal(errors.reduce((sum, rate) => sum + rate.mean * rate.values, 0), 1);
+      return now.subjects === 3 && now;
+    }, "three are counted");
+    const errors = (now) => now.arms.map((arm) => arm.metrics.error_rate).filter(Boolean).reduce((sum, rate) => sum + Math.round(rate.mean * rate.values), 0);
+    assert.equal(errors(seen), 2);
+    // An arm whose model is not to be had must not look as if nobody had come.
+    const { key } = await makeKey(edge, { tenant: "acme", name: "narrow", models: ["gpt-oss-120b"] });
+    const statuses = [];
+    while (new Set(statuses).size < 2) statuses.push((await post(edge, { ...chat("Hello"), model: "experiment:failing", user: `narrow-${statuses.length}` }, { authorization: `Bearer ${key}` })).status);
+    assert.deepEqual([...new Set(statuses)].sort(), [200, 403]);
+    await eventually(async () => errors(await results("failing")) === 2 + statuses.filter((status) => status === 403).length, "refusals are counted");
   });
 
   test("end when they are asked to, with the arm that is named", async () => {

@@ -25,7 +25,7 @@ fn code(metric: Metric) -> f64 {
 
 /// A trial as numbers, but for its key.
 pub fn written(trial: &Trial) -> Vec<f64> {
-    let mut out = vec![LAYOUT, number(trial.run), number(trial.began_ms), number(trial.renewed_ms)];
+    let mut out = vec![LAYOUT, number(trial.run), number(trial.began_ms), number(trial.renewed_ms), number(trial.subjects)];
     match &trial.ended {
         Some(Ended { reason, arm, at_ms }) => {
             let reason = REASONS.iter().position(|other| other == reason).map_or(0, |at| at.saturating_add(1));
@@ -89,7 +89,7 @@ pub fn read(key: &str, numbers: &[f64]) -> Option<Trial> {
     if row.real()? != LAYOUT {
         return None;
     }
-    let (run, began_ms, renewed_ms) = (row.whole()?, row.whole()?, row.whole()?);
+    let (run, began_ms, renewed_ms, subjects) = (row.whole()?, row.whole()?, row.whole()?, row.whole()?);
     let (reason, arm, at_ms) = (row.place()?, row.place()?, row.whole()?);
     let ended = reason.checked_sub(1).and_then(|at| REASONS.get(at)).map(|reason| Ended { reason: *reason, arm, at_ms });
     let arms = row.place()?;
@@ -115,7 +115,7 @@ pub fn read(key: &str, numbers: &[f64]) -> Option<Trial> {
         }
         seen.push(Seen { calls, subjects, tallies, recent, halted });
     }
-    Some(Trial { run, key: key.to_owned(), began_ms, renewed_ms, shares, arms: seen, ratio, ended })
+    Some(Trial { run, key: key.to_owned(), began_ms, renewed_ms, subjects, shares, arms: seen, ratio, ended })
 }
 
 fn part_written(part: &Part) -> [f64; 4] {

@@ -46,7 +46,7 @@ pub fn report(definition: &Definition, trial: &Trial, now_ms: u64) -> Value {
         "began_ms": trial.began_ms,
         "ended": ended,
         "control": name(control),
-        "subjects": trial.subjects(),
+        "subjects": trial.subjects,
         "arms": arms,
         "sample_ratio": {
             "observed": ratio.observed,

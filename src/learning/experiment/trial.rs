@@ -103,6 +103,8 @@ pub struct Trial {
     pub began_ms: u64,
     /// When shares were last looked at, in ms since 1970.
     pub renewed_ms: u64,
+    /// How many subjects it has had; who has met two arms is one.
+    pub subjects: u64,
     /// The arms' shares; their sum is 1.
     pub shares: Vec<f64>,
     /// The arms.
@@ -121,17 +123,12 @@ impl Trial {
             key,
             began_ms: now_ms,
             renewed_ms: now_ms,
+            subjects: 0,
             shares: definition.weights(),
             arms: definition.arms.iter().map(|_| Seen::default()).collect(),
             ratio: SampleRatio::of(definition.arms.len()),
             ended: None,
         }
-    }
-
-    /// How many subjects it has had; who has met two arms is one.
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "counts below 2^53")]
-    pub fn subjects(&self) -> u64 {
-        self.ratio.observed.iter().sum::<f64>() as u64
     }
 
     /// Counts a call, whose subject is new to the arm, or to the experiment, for which the shares were these then.
@@ -141,6 +138,7 @@ impl Trial {
             seen.subjects = seen.subjects.saturating_add(u64::from(new_to_arm));
         }
         if let Some(shares) = first_with {
+            self.subjects = self.subjects.saturating_add(1);
             self.ratio.count(arm, shares);
         }
     }
@@ -295,7 +293,7 @@ impl Trial {
             self.ended = ended(Reason::Winner, arm);
         } else if self.live().len() < 2 {
             self.ended = ended(Reason::Guards, definition.control());
-        } else if self.subjects() >= definition.stop.most_subjects {
+        } else if self.subjects >= definition.stop.most_subjects {
             self.ended = ended(Reason::MostSubjects, definition.control());
         }
     }
