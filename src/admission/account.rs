@@ -109,22 +109,8 @@ impl<'a> Account<'a> {
             Some(key) => Some(reservation::idempotency(caller, path, key, body)?),
             None => None,
         };
-        let user = caller.end_user(request.user());
-        Ok(Self {
-            gateway,
-            config,
-            call,
-            caller,
-            user,
-            kept,
-            body,
-            reservation: String::new(),
-            word: None,
-            idempotency,
-            aside: false,
-            unchecked: false,
-            exposure: Cell::default(),
-        })
+        let asker = Asker { gateway, config, call, caller };
+        Ok(Self { idempotency, aside: false, ..Self::of_inquiry(asker, caller.end_user(request.user()), kept, body) })
     }
 
     /// Opens an account for a question of the gateway's own. The caller's `Idempotency-Key` is none of its business.
