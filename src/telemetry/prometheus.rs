@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
+use super::observation::LEAST_GAIN;
 use super::register::Labels;
 use super::series::{Count, Measure, Series};
 use super::sketch::Sketch;
@@ -13,6 +14,8 @@ pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// The bounds of the buckets of durations, in seconds, that OpenTelemetry advises for `gen_ai.client.operation.duration`.
 const SECONDS: [f64; 14] = [0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92];
+/// Those that it advises for `gen_ai.server.time_to_first_token`.
+const FIRST_SECONDS: [f64; 16] = [0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
 /// Those that it advises for `gen_ai.client.token.usage`.
 const TOKENS: [f64; 14] =
     [1.0, 4.0, 16.0, 64.0, 256.0, 1024.0, 4096.0, 16384.0, 65536.0, 262_144.0, 1_048_576.0, 4_194_304.0, 16_777_216.0, 67_108_864.0];
@@ -26,11 +29,8 @@ const MS: f64 = 1000.0;
 /// A label of a sample: its name and its value.
 type Label = (&'static str, String);
 
-/// The samples of a series: their labels and what they have.
-type Samples<T> = Vec<(Vec<Label>, T)>;
-
 /// Counters that are told by tenant, endpoint, model and source: their name, help, and what they count.
-const BY_REQUEST: [(&str, &str, Count); 7] = [
+const BY_REQUEST: [(&str, &str, Count); 8] = [
     ("maya_edge_requests_total", "Requests of callers.", Count::Requests),
     ("maya_edge_model_calls_total", "Calls of models, the gateway's own questions among them.", Count::Calls),
     ("maya_edge_model_stood_in_total", "Calls that another model answered than the one asked first.", Count::StoodIn),
@@ -38,10 +38,11 @@ const BY_REQUEST: [(&str, &str, Count); 7] = [
     ("maya_edge_completion_tokens_total", "Tokens of completions.", Count::CompletionTokens),
     ("maya_edge_cost_micro_dollars_total", "What was spent, in millionths of a dollar.", Count::CostMicroDollars),
     ("maya_edge_unpriced_total", "Calls whose price is unknown.", Count::Unpriced),
+    ("maya_edge_humanized_total", "Texts whose wording was measured before and after.", Count::Humanized),
 ];
 
-/// Counters that are told by tenant, platform and variant.
-const BY_POST: [(&str, &str, Count); 8] = [
+/// Counters that are told by tenant and platform. Not by variant: tenants call those as they like, and as many as they like.
+const BY_POST: [(&str, &str, Count); 10] = [
     ("maya_edge_posts_total", "Posts that were written.", Count::Posts),
     ("maya_edge_posts_degraded_total", "Posts that a rule stood in for.", Count::Degraded),
     ("maya_edge_posts_valid_total", "Posts that keep their platform's rules.", Count::Valid),
@@ -49,6 +50,8 @@ const BY_POST: [(&str, &str, Count); 8] = [
     ("maya_edge_posts_published_total", "Posts that were published.", Count::Published),
     ("maya_edge_impressions_total", "Impressions that were reported.", Count::Impressions),
     ("maya_edge_likes_total", "Likes that were reported.", Count::Likes),
+    ("maya_edge_comments_total", "Comments that were reported.", Count::Comments),
+    ("maya_edge_shares_total", "Shares that were reported.", Count::Shares),
     ("maya_edge_clicks_total", "Clicks that were reported.", Count::Clicks),
 ];
 
@@ -58,58 +61,89 @@ const BY_NOTHING: [(&str, &str, Count); 2] = [
     ("maya_edge_telemetry_lost_total", "Requests that could not be counted elsewhere.", Count::Lost),
 ];
 
-/// The whole text.
-pub fn rendered(sums: &BTreeMap<Labels, Series>) -> String {
-    let mut page = Page { text: String::new(), sums };
-    for (name, help, count) in BY_REQUEST {
-        page.counter(name, help, &|labels, series| vec![(of_request(labels), series.counted(count))]);
-    }
-    page.counter("maya_edge_errors_total", "Requests that ended in an error, by its code.", &|labels, series| {
-        let told = |(code, count): (&String, &u64)| (with(of_request(labels), "error_type", code), *count);
-        series.errors().iter().map(told).collect()
-    });
-    page.counter("maya_edge_saved_micro_dollars_total", "What was not spent, in millionths of a dollar.", &|labels, series| {
-        let told = |by, count| (with(of_request(labels), "by", by), series.counted(count));
-        vec![told("cache", Count::SavedByCache), told("routing", Count::SavedByRouting)]
-    });
-    for (name, help, count) in BY_POST {
-        page.counter(name, help, &|labels, series| vec![(of_post(labels), series.counted(count))]);
-    }
-    for (name, help, count) in BY_NOTHING {
-        page.counter(name, help, &|_, series| vec![(Vec::new(), series.counted(count))]);
-    }
-    for (name, help, measure) in [
-        ("gen_ai_client_operation_duration_seconds", "How long Cerebras took, all attempts of a request together.", Measure::Upstream),
-        ("gen_ai_server_request_duration_seconds", "From a request's arrival to the end of its answer.", Measure::Latency),
-        ("gen_ai_server_time_to_first_token_seconds", "From a request's arrival to the first bytes of a stream.", Measure::FirstByte),
-    ] {
-        page.histogram(name, help, (&SECONDS, MS), &|labels, series| of_measure(labels, series, measure, None));
-    }
-    page.histogram("gen_ai_client_token_usage", "Tokens of a request.", (&TOKENS, 1.0), &|labels, series| {
-        let mut told = of_measure(labels, series, Measure::Prompt, Some("input"));
-        told.extend(of_measure(labels, series, Measure::Completion, Some("output")));
-        told
-    });
-    page.histogram("maya_edge_post_score", "Scores of posts, 0 to 100.", (&POINTS, 1.0), &|labels, series| {
-        series.measured(Measure::Score).map(|sketch| (vec![("platform", labels.platform.clone())], sketch)).into_iter().collect()
-    });
-    page.histogram("maya_edge_time_to_publish_seconds", "From a post's answer to its publication.", (&WAITS, MS), &|labels, series| {
-        series.measured(Measure::TimeToPublish).map(|sketch| (vec![("platform", labels.platform.clone())], sketch)).into_iter().collect()
-    });
-    page.text
+/// A histogram: its name, its help, and the bounds of its buckets, of which each is so much in the measure's own unit.
+struct Shape {
+    name: &'static str,
+    help: &'static str,
+    bounds: &'static [f64],
+    scale: f64,
 }
 
-fn of_request(labels: &Labels) -> Vec<Label> {
-    vec![
-        ("tenant", labels.tenant.clone()),
+/// The histograms in their order on the page; [`Page::add`] has what comes into each.
+const HISTOGRAMS: [Shape; 7] = [
+    Shape {
+        name: "gen_ai_client_operation_duration_seconds",
+        help: "How long Cerebras took, all attempts of a request together.",
+        bounds: &SECONDS,
+        scale: MS,
+    },
+    Shape {
+        name: "gen_ai_server_request_duration_seconds",
+        help: "From the arrival of a request of generative AI to the end of its answer.",
+        bounds: &SECONDS,
+        scale: MS,
+    },
+    Shape {
+        name: "gen_ai_server_time_to_first_token_seconds",
+        help: "From a request's arrival to the first bytes of a stream.",
+        bounds: &FIRST_SECONDS,
+        scale: MS,
+    },
+    Shape { name: "gen_ai_client_token_usage", help: "Tokens of a request.", bounds: &TOKENS, scale: 1.0 },
+    Shape {
+        name: "maya_edge_request_duration_seconds",
+        help: "From any request's arrival to the end of its answer.",
+        bounds: &SECONDS,
+        scale: MS,
+    },
+    Shape { name: "maya_edge_post_score", help: "Scores of posts, 0 to 100.", bounds: &POINTS, scale: 1.0 },
+    Shape { name: "maya_edge_time_to_publish_seconds", help: "From a post's answer to its publication.", bounds: &WAITS, scale: MS },
+];
+const CLIENT_DURATION: usize = 0;
+const SERVER_DURATION: usize = 1;
+const FIRST_TOKEN: usize = 2;
+const TOKEN_USAGE: usize = 3;
+const DURATION: usize = 4;
+const SCORE: usize = 5;
+const TIME_TO_PUBLISH: usize = 6;
+
+/// The values of a histogram under one set of labels.
+#[derive(Debug, Default)]
+struct Values {
+    all: Sketch,
+    /// Those among them of requests that failed, by the code of the error.
+    failed: BTreeMap<String, Sketch>,
+}
+
+/// OpenTelemetry's name of what an endpoint does; none when that is no generative AI.
+pub fn operation(endpoint: &str) -> Option<&'static str> {
+    match endpoint {
+        "chat" => Some("chat"),
+        "completions" => Some("text_completion"),
+        "embeddings" => Some("embeddings"),
+        "campaigns" | "intents" | "sentiments" | "languages" | "moderations" => Some("generate_content"),
+        _ => (endpoint == "posts" || endpoint.starts_with("posts/")).then_some("generate_content"),
+    }
+}
+
+const CEREBRAS: &str = "cerebras";
+const GATEWAY: &str = "maya_edge";
+
+/// The labels of OpenTelemetry's histograms. Without the tenant: a histogram is many series.
+fn of_operation(labels: &Labels, operation: &str, provider: &str) -> Vec<Label> {
+    // Who got no answer has no model that gave it.
+    let answered = if labels.source.is_empty() { String::new() } else { labels.model.clone() };
+    // What the gateway asks Cerebras for is what answers. What its caller has asked for, an alias or `auto`, is not among the labels.
+    let asked = if provider == CEREBRAS { labels.model.clone() } else { String::new() };
+    let mut told = vec![("gen_ai_operation_name", operation.to_owned()), ("gen_ai_provider_name", provider.to_owned())];
+    let known = [
+        ("gen_ai_request_model", asked),
+        ("gen_ai_response_model", answered),
         ("endpoint", labels.endpoint.clone()),
-        ("model", labels.model.clone()),
         ("source", labels.source.clone()),
-    ]
-}
-
-fn of_post(labels: &Labels) -> Vec<Label> {
-    vec![("tenant", labels.tenant.clone()), ("platform", labels.platform.clone()), ("variant", labels.variant.clone())]
+    ];
+    told.extend(known.into_iter().filter(|(_, value)| !value.is_empty()));
+    told
 }
 
 fn with(mut labels: Vec<Label>, name: &'static str, value: &str) -> Vec<Label> {
@@ -117,82 +151,150 @@ fn with(mut labels: Vec<Label>, name: &'static str, value: &str) -> Vec<Label> {
     labels
 }
 
-/// OpenTelemetry's name of what an endpoint does.
-pub fn operation(endpoint: &str) -> &'static str {
-    match endpoint {
-        "chat" => "chat",
-        "completions" => "text_completion",
-        "embeddings" => "embeddings",
-        _ => "generate_content",
+/// What is to stand on the page, added up as it is read.
+#[derive(Debug, Default)]
+pub struct Page {
+    /// Counts by tenant, endpoint, model and source.
+    requests: BTreeMap<[String; 4], Series>,
+    /// Counts by tenant and platform.
+    posts: BTreeMap<[String; 2], Series>,
+    all: Series,
+    /// By the place of the histogram.
+    histograms: BTreeMap<(usize, Vec<Label>), Values>,
+}
+
+impl Page {
+    /// Adds a series.
+    pub fn add(&mut self, labels: &Labels, series: &Series) {
+        let Labels { tenant, endpoint, model, platform, source, .. } = labels;
+        self.requests.entry([tenant, endpoint, model, source].map(Clone::clone)).or_default().merge_counts(series);
+        self.posts.entry([tenant, platform].map(Clone::clone)).or_default().merge_counts(series);
+        self.all.merge_counts(series);
+        if let Some(operation) = operation(endpoint) {
+            // Whatever became of the request: what took time upstream, or tokens, is Cerebras.
+            let of_client = of_operation(labels, operation, CEREBRAS);
+            let of_server = of_operation(labels, operation, if source == "cloud" { CEREBRAS } else { GATEWAY });
+            self.measure(CLIENT_DURATION, of_client.clone(), series, Measure::Upstream);
+            self.measure(SERVER_DURATION, of_server.clone(), series, Measure::Latency);
+            self.measure(FIRST_TOKEN, of_server, series, Measure::FirstByte);
+            self.measure(TOKEN_USAGE, with(of_client.clone(), "gen_ai_token_type", "input"), series, Measure::Prompt);
+            self.measure(TOKEN_USAGE, with(of_client, "gen_ai_token_type", "output"), series, Measure::Completion);
+        }
+        self.measure(DURATION, vec![("endpoint", endpoint.clone()), ("source", source.clone())], series, Measure::Latency);
+        self.measure(SCORE, vec![("platform", platform.clone())], series, Measure::Score);
+        self.measure(TIME_TO_PUBLISH, vec![("platform", platform.clone())], series, Measure::TimeToPublish);
+    }
+
+    fn measure(&mut self, histogram: usize, labels: Vec<Label>, series: &Series, measure: Measure) {
+        let Some(sketch) = series.measured(measure) else { return };
+        let values = self.histograms.entry((histogram, labels)).or_default();
+        values.all.merge(sketch);
+        for (code, sketch) in series.failed(measure) {
+            values.failed.entry(code.to_owned()).or_default().merge(sketch);
+        }
+    }
+
+    /// The whole text.
+    pub fn told(&self) -> String {
+        let mut text = Text(String::new());
+        for (name, help, count) in BY_REQUEST {
+            text.counter(name, help, self.requests.iter().map(|(labels, series)| (of_request(labels), series.counted(count))));
+        }
+        let errors = self.requests.iter().flat_map(|(labels, series)| {
+            series.errors().iter().map(|(code, count)| (with(of_request(labels), "error_type", code), *count))
+        });
+        text.counter("maya_edge_errors_total", "Requests that ended in an error, by its code.", errors);
+        let saved = self.requests.iter().flat_map(|(labels, series)| {
+            let told = |by, count| (with(of_request(labels), "by", by), series.counted(count));
+            [told("cache", Count::SavedByCache), told("routing", Count::SavedByRouting)]
+        });
+        text.counter("maya_edge_saved_micro_dollars_total", "What was not spent, in millionths of a dollar.", saved);
+        // A sum of losses, too, so it may fall.
+        text.head("maya_edge_humanizing_gain_points", "The sum of what wording gained, in points; a loss counts below 0.", "gauge");
+        for (labels, series) in &self.requests {
+            let humanized = series.counted(Count::Humanized);
+            if humanized > 0 {
+                let gain = float(series.counted(Count::HumanizingGain)) / HUNDRED + float(humanized) * LEAST_GAIN;
+                text.sample("maya_edge_humanizing_gain_points", &of_request(labels), (gain * HUNDRED).round() / HUNDRED);
+            }
+        }
+        for (name, help, count) in BY_POST {
+            text.counter(name, help, self.posts.iter().map(|(labels, series)| (of_post(labels), series.counted(count))));
+        }
+        text.head("maya_edge_rating_sum_total", "The sum of ratings of posts, each from 0 to 1.", "counter");
+        for (labels, series) in self.posts.iter().filter(|(_, series)| series.counted(Count::Ratings) > 0) {
+            text.sample("maya_edge_rating_sum_total", &of_post(labels), float(series.counted(Count::RatingSum)) / HUNDRED);
+        }
+        for (name, help, count) in BY_NOTHING {
+            text.counter(name, help, [(Vec::new(), self.all.counted(count))].into_iter());
+        }
+        for (place, shape) in HISTOGRAMS.iter().enumerate() {
+            text.head(shape.name, shape.help, "histogram");
+            for ((_, labels), values) in self.histograms.range((place, Vec::new())..(place.saturating_add(1), Vec::new())) {
+                text.histogram(shape, labels, &values.all, &values.failed);
+                for (code, sketch) in &values.failed {
+                    text.histogram(shape, &with(labels.clone(), "error_type", code), sketch, &BTreeMap::new());
+                }
+            }
+        }
+        text.0
     }
 }
 
-/// Without the tenant: a histogram is many series.
-fn of_measure<'s>(labels: &Labels, series: &'s Series, measure: Measure, token: Option<&str>) -> Samples<&'s Sketch> {
-    let mut told: Vec<Label> = vec![
-        ("gen_ai_operation_name", operation(&labels.endpoint).to_owned()),
-        ("gen_ai_provider_name", if labels.source == "cloud" { "cerebras" } else { "maya_edge" }.to_owned()),
-        ("gen_ai_response_model", labels.model.clone()),
-        ("endpoint", labels.endpoint.clone()),
-        ("source", labels.source.clone()),
-    ];
-    told.extend(token.map(|token| ("gen_ai_token_type", token.to_owned())));
-    series.measured(measure).map(|sketch| (told, sketch)).into_iter().collect()
+const HUNDRED: f64 = 100.0;
+
+#[expect(clippy::cast_precision_loss, reason = "sums far below 2^53")]
+fn float(number: u64) -> f64 {
+    number as f64
 }
 
-struct Page<'s> {
-    text: String,
-    sums: &'s BTreeMap<Labels, Series>,
+fn of_request([tenant, endpoint, model, source]: &[String; 4]) -> Vec<Label> {
+    vec![("tenant", tenant.clone()), ("endpoint", endpoint.clone()), ("model", model.clone()), ("source", source.clone())]
 }
 
-impl<'s> Page<'s> {
+fn of_post([tenant, platform]: &[String; 2]) -> Vec<Label> {
+    vec![("tenant", tenant.clone()), ("platform", platform.clone())]
+}
+
+struct Text(String);
+
+impl Text {
     fn head(&mut self, name: &str, help: &str, kind: &str) {
         // Writing to a text does not fail.
-        let _ = writeln!(self.text, "# HELP {name} {help}\n# TYPE {name} {kind}");
+        let _ = writeln!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}");
     }
 
     fn sample(&mut self, name: &str, labels: &[Label], value: impl std::fmt::Display) {
-        self.text.push_str(name);
+        self.0.push_str(name);
         for (place, (label, value)) in labels.iter().enumerate() {
-            self.text.push(if place == 0 { '{' } else { ',' });
-            let _ = write!(self.text, "{label}=\"{}\"", escaped(value));
+            self.0.push(if place == 0 { '{' } else { ',' });
+            let _ = write!(self.0, "{label}=\"{}\"", escaped(value));
         }
-        let _ = writeln!(self.text, "{} {value}", if labels.is_empty() { "" } else { "}" });
+        let _ = writeln!(self.0, "{} {value}", if labels.is_empty() { "" } else { "}" });
     }
 
-    fn counter(&mut self, name: &str, help: &str, told: &dyn Fn(&Labels, &Series) -> Samples<u64>) {
-        let mut samples: BTreeMap<Vec<Label>, u64> = BTreeMap::new();
-        for (labels, count) in self.sums.iter().flat_map(|(labels, series)| told(labels, series)) {
-            let sum = samples.entry(labels).or_default();
-            *sum = sum.saturating_add(count);
-        }
+    fn counter(&mut self, name: &str, help: &str, samples: impl Iterator<Item = (Vec<Label>, u64)>) {
         self.head(name, help, "counter");
-        for (labels, count) in samples.iter().filter(|(labels, count)| **count > 0 || labels.is_empty()) {
-            self.sample(name, labels, count);
+        for (labels, count) in samples.filter(|(labels, count)| *count > 0 || labels.is_empty()) {
+            self.sample(name, &labels, count);
         }
     }
 
-    fn histogram(
-        &mut self,
-        name: &str,
-        help: &str,
-        (bounds, scale): (&[f64], f64),
-        told: &dyn Fn(&Labels, &'s Series) -> Samples<&'s Sketch>,
-    ) {
-        let mut sums: BTreeMap<Vec<Label>, Sketch> = BTreeMap::new();
-        for (labels, sketch) in self.sums.iter().flat_map(|(labels, series)| told(labels, series)) {
-            sums.entry(labels).or_default().merge(sketch);
+    /// The samples of a histogram of all values but some, which are among them.
+    fn histogram(&mut self, Shape { name, bounds, scale, .. }: &Shape, labels: &[Label], all: &Sketch, but: &BTreeMap<String, Sketch>) {
+        let less = |of: &dyn Fn(&Sketch) -> u64| but.values().fold(of(all), |left, sketch| left.saturating_sub(of(sketch)));
+        let count = less(&Sketch::count);
+        if count == 0 {
+            return;
         }
-        self.head(name, help, "histogram");
-        for (labels, sketch) in sums {
-            for bound in bounds {
-                let bounded = with(labels.clone(), "le", &bound.to_string());
-                self.sample(&[name, "_bucket"].concat(), &bounded, sketch.at_most(bound * scale));
-            }
-            self.sample(&[name, "_bucket"].concat(), &with(labels.clone(), "le", "+Inf"), sketch.count());
-            self.sample(&[name, "_sum"].concat(), &labels, sketch.sum() / scale);
-            self.sample(&[name, "_count"].concat(), &labels, sketch.count());
+        let sum = but.values().fold(all.sum(), |left, sketch| left - sketch.sum());
+        for bound in *bounds {
+            let bounded = with(labels.to_vec(), "le", &bound.to_string());
+            self.sample(&[name, "_bucket"].concat(), &bounded, less(&|sketch| sketch.at_most(bound * scale)));
         }
+        self.sample(&[name, "_bucket"].concat(), &with(labels.to_vec(), "le", "+Inf"), count);
+        self.sample(&[name, "_sum"].concat(), labels, sum.max(0.0) / scale);
+        self.sample(&[name, "_count"].concat(), labels, count);
     }
 }
 

@@ -6,14 +6,18 @@ use super::series::{Count, Reader, Series, write_bytes, write_number};
 
 /// The length of a minute in ms.
 pub const MINUTE_MS: u64 = 60_000;
-/// The most series of one minute that have their labels for themselves.
-const MOST_OF_A_MINUTE: usize = 300;
-/// The most series of all minutes that wait: beyond, the requests are counted as lost.
+/// How much room an isolate has for the series of one minute.
+const OF_MINUTE: Room = Room { tenant: 60, details: 300, all: 1_000 };
+/// The most series of all minutes that wait: beyond, each tenant gets one of a minute; beyond twice as many, requests are counted as lost.
 const MOST: usize = 2_000;
+/// How many series a tenant has for itself, however many others have.
+const FEW: usize = 4;
 /// The longest value of a label, in bytes.
 const LONGEST: usize = 64;
 /// What stands for a value that has no room.
 pub const OTHER: &str = "other";
+/// What stands for tenants that have no room.
+pub const NOBODY: &str = "_other";
 
 /// The labels of a series. What does not apply is empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -54,17 +58,23 @@ impl Labels {
         self.values().map(bounded).join("\n")
     }
 
-    /// Labels that few series share: what a caller can make many of is `other`.
-    #[must_use]
-    pub fn narrowed(&self) -> Self {
+    /// The same with less and less detail: without the variant, then the platform, then the model. What had a value is `other`.
+    fn narrowed(&self) -> [Self; 3] {
         let other = |value: &str| if value.is_empty() { String::new() } else { OTHER.to_owned() };
-        Self { model: other(&self.model), platform: other(&self.platform), variant: other(&self.variant), ..self.clone() }
+        let without_variant = Self { variant: other(&self.variant), ..self.clone() };
+        let without_platform = Self { platform: other(&self.platform), ..without_variant.clone() };
+        let without_model = Self { model: other(&self.model), ..without_platform.clone() };
+        [without_variant, without_platform, without_model]
     }
 
-    /// As [`Self::narrowed`], without the tenant's name, too.
-    #[must_use]
-    pub fn nobodys(&self) -> Self {
-        Self { tenant: OTHER.to_owned(), ..self.narrowed() }
+    /// The tenant alone: the one series that each may have, however little room there is.
+    fn tenants(&self) -> Self {
+        Self { tenant: self.tenant.clone(), endpoint: OTHER.to_owned(), ..Self::default() }
+    }
+
+    /// Not even the tenant. No tenant is called so: a leading `_` is the gateway's own.
+    fn nobodys() -> Self {
+        Self { tenant: NOBODY.to_owned(), endpoint: OTHER.to_owned(), ..Self::default() }
     }
 }
 
@@ -74,22 +84,100 @@ fn bounded(value: &str) -> String {
     value.get(..short).unwrap_or_default().replace(char::is_control, " ")
 }
 
-/// The labels under which something is counted, when there are `held` series already and these are not among them.
-#[must_use]
-pub fn with_room(labels: &Labels, held: usize, most: usize) -> Labels {
-    if held < most {
-        labels.clone()
-    } else if held < most.saturating_mul(2) {
-        labels.narrowed()
-    } else {
-        labels.nobodys()
+/// How many series a shelf has room for.
+#[derive(Clone, Copy, Debug)]
+pub struct Room {
+    /// Those of one tenant that have their labels for themselves. Half as many more may be narrowed ones.
+    pub tenant: usize,
+    /// Those of all tenants, beyond which a tenant gets no more than [`FEW`].
+    pub details: usize,
+    /// All. Nothing but more tenants than this fills it.
+    pub all: usize,
+}
+
+/// Series by their labels. A tenant that has many of them narrows its own and nobody else's.
+#[derive(Debug, Default)]
+pub struct Shelf {
+    series: BTreeMap<Labels, Series>,
+    tenants: BTreeMap<String, usize>,
+}
+
+impl Shelf {
+    /// How many series there are.
+    pub fn len(&self) -> usize {
+        self.series.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.series.is_empty()
+    }
+
+    /// The series of labels, if there is one.
+    pub fn get(&self, labels: &Labels) -> Option<&Series> {
+        self.series.get(labels)
+    }
+
+    /// All series, by their labels.
+    pub fn iter(&self) -> impl Iterator<Item = (&Labels, &Series)> {
+        self.series.iter()
+    }
+
+    /// Puts a series where it was, whatever room there is.
+    pub fn put(&mut self, labels: Labels, series: Series) {
+        let tenant = labels.tenant.clone();
+        if self.series.insert(labels, series).is_none() {
+            let held = self.tenants.entry(tenant).or_default();
+            *held = held.saturating_add(1);
+        }
+    }
+
+    /// The labels under which something is counted that has these.
+    fn place(&self, labels: &Labels, room: Room) -> Labels {
+        let all = self.series.len();
+        let own = self.tenants.get(&labels.tenant).copied().unwrap_or_default();
+        // The rest of the room is for tenants that come later.
+        let few = own < FEW && own < room.tenant && all < room.details.midpoint(room.all);
+        if self.series.contains_key(labels) || few || own < room.tenant && all < room.details {
+            return labels.clone();
+        }
+        let narrow = own < room.tenant.saturating_add(room.tenant.div_euclid(2)) && all < room.details;
+        let found = labels.narrowed().into_iter().find(|narrower| narrow && narrower != labels || self.series.contains_key(narrower));
+        let least = found.unwrap_or_else(|| labels.tenants());
+        if all < room.all || self.series.contains_key(&least) { least } else { Labels::nobodys() }
+    }
+
+    /// Adds to the series of labels; or, when there is no room, to one that stands in for it, whose labels are told. The requests that are
+    /// counted there overflowed.
+    pub fn add(&mut self, labels: &Labels, room: Room, add: impl FnOnce(&mut Series)) -> Option<Labels> {
+        // Nearly always it is there.
+        if let Some(series) = self.series.get_mut(labels) {
+            add(series);
+            return None;
+        }
+        let place = self.place(labels, room);
+        if !self.series.contains_key(&place) {
+            self.put(place.clone(), Series::default());
+        }
+        if let Some(series) = self.series.get_mut(&place) {
+            let counted = |series: &Series| [Count::Requests, Count::Overflowed].map(|count| series.counted(count));
+            let [requests, overflowed] = counted(series);
+            add(series);
+            if place != *labels {
+                let [more_requests, more_overflowed] = counted(series);
+                // Those that overflowed before count once.
+                let more = more_requests.saturating_sub(requests).saturating_sub(more_overflowed.saturating_sub(overflowed));
+                series.count(Count::Overflowed, more);
+            }
+        }
+        (place != *labels).then_some(place)
     }
 }
 
 /// What an isolate has counted and not yet told.
 #[derive(Debug, Default)]
 pub struct Register {
-    minutes: BTreeMap<u64, BTreeMap<Labels, Series>>,
+    minutes: BTreeMap<u64, Shelf>,
     held: usize,
     /// Requests that found no room at all.
     lost: u64,
@@ -105,14 +193,10 @@ impl Register {
     pub fn add(&mut self, at_ms: u64, labels: &Labels, add: impl FnOnce(&mut Series)) {
         let minute = at_ms.div_euclid(MINUTE_MS);
         let of_minute = self.minutes.entry(minute).or_default();
-        if let Some(series) = of_minute.get_mut(labels) {
-            add(series);
-            return;
-        }
-        let roomy = with_room(labels, of_minute.len(), MOST_OF_A_MINUTE);
-        let moved = roomy != *labels;
         let held = of_minute.len();
-        if self.held >= MOST && !of_minute.contains_key(&roomy) {
+        // Where minutes wait that cannot be told, each tenant gets one series of a minute, as long as there is room for that.
+        let room = if self.held < MOST { OF_MINUTE } else { Room { tenant: 0, details: 0, ..OF_MINUTE } };
+        if self.held >= MOST.saturating_mul(2) && of_minute.get(&of_minute.place(labels, room)).is_none() {
             let mut series = Series::default();
             add(&mut series);
             self.lost = self.lost.saturating_add(series.counted(Count::Requests));
@@ -121,11 +205,7 @@ impl Register {
             }
             return;
         }
-        let series = of_minute.entry(roomy).or_default();
-        add(series);
-        if moved {
-            series.count(Count::Overflowed, 1);
-        }
+        of_minute.add(labels, room, |series| series.observe(add));
         self.held = self.held.saturating_add(of_minute.len().saturating_sub(held));
     }
 
@@ -135,7 +215,7 @@ impl Register {
         let Self { minutes, lost, .. } = std::mem::take(self);
         let mut bytes = Vec::new();
         for (minute, of_minute) in &minutes {
-            for (labels, series) in of_minute {
+            for (labels, series) in of_minute.iter() {
                 write(&mut bytes, *minute, labels, series);
             }
         }

@@ -81,17 +81,33 @@ const MOST_ERRORS: usize = 64;
 /// Errors beyond.
 const OTHER: &str = "other";
 
+/// What is sketched for failures by themselves, too.
+const OF_FAILURES: [Measure; 2] = [Measure::Latency, Measure::Upstream];
+
+/// Sketches of requests that failed, in the order of [`OF_FAILURES`].
+type Failed = [Option<Box<Sketch>>; OF_FAILURES.len()];
+
 /// What was counted under one set of labels.
 #[derive(Clone, Debug)]
 pub struct Series {
     counts: [u64; COUNTS],
     errors: BTreeMap<String, u64>,
     sketches: [Option<Box<Sketch>>; MEASURES],
+    /// By the code of the error. They are in the sketches of all, too.
+    failed: BTreeMap<String, Failed>,
+    /// The code of the error that was counted last, as [`Series::observe`] wants to know it.
+    latest_error: Option<String>,
 }
 
 impl Default for Series {
     fn default() -> Self {
-        Self { counts: [0; COUNTS], errors: BTreeMap::new(), sketches: [const { None }; MEASURES] }
+        Self {
+            counts: [0; COUNTS],
+            errors: BTreeMap::new(),
+            sketches: [const { None }; MEASURES],
+            failed: BTreeMap::new(),
+            latest_error: None,
+        }
     }
 }
 
@@ -111,10 +127,32 @@ impl Series {
     /// Counts an error of a kind.
     pub fn error(&mut self, code: &str) {
         self.errors_of(code, 1);
+        self.latest_error = Some(self.known(code).to_owned());
+    }
+
+    /// Adds one request, and tells its times apart when it failed.
+    pub fn observe(&mut self, add: impl FnOnce(&mut Self)) {
+        let so_far = |series: &Self| OF_FAILURES.map(|measure| series.measured(measure).map_or((0, 0.0), |of| (of.count(), of.sum())));
+        self.latest_error = None;
+        let before = so_far(self);
+        add(self);
+        let Some(code) = self.latest_error.take() else { return };
+        let times = so_far(self).into_iter().zip(before);
+        for (sketch, ((count, sum), (less, lower))) in self.failed.entry(code).or_default().iter_mut().zip(times) {
+            // Sums of whole numbers, so the difference is the one that was added.
+            if count > less {
+                sketch.get_or_insert_default().add(sum - lower);
+            }
+        }
+    }
+
+    /// The code that an error is counted under.
+    fn known<'c>(&self, code: &'c str) -> &'c str {
+        if self.errors.len() >= MOST_ERRORS && !self.errors.contains_key(code) { OTHER } else { code }
     }
 
     fn errors_of(&mut self, code: &str, more: u64) {
-        let code = if self.errors.len() >= MOST_ERRORS && !self.errors.contains_key(code) { OTHER } else { code };
+        let code = self.known(code);
         let counted = self.errors.entry(code.to_owned()).or_default();
         *counted = counted.saturating_add(more);
     }
@@ -136,20 +174,29 @@ impl Series {
         self.sketches.get(measure as usize).and_then(Option::as_deref)
     }
 
+    /// Those of requests that failed, by the code of their error.
+    pub fn failed(&self, measure: Measure) -> impl Iterator<Item = (&str, &Sketch)> {
+        let place = OF_FAILURES.iter().position(|known| *known == measure);
+        self.failed.iter().filter_map(move |(code, sketches)| Some((code.as_str(), sketches.get(place?)?.as_deref()?)))
+    }
+
     /// Adds what another has counted.
     pub fn merge(&mut self, other: &Self) {
+        self.merge_counts(other);
+        merge_all(&mut self.sketches, &other.sketches);
+        for (code, sketches) in &other.failed {
+            let code = self.known(code).to_owned();
+            merge_all(self.failed.entry(code).or_default(), sketches);
+        }
+    }
+
+    /// Adds what another has counted, without what it has sketched.
+    pub fn merge_counts(&mut self, other: &Self) {
         for (counted, more) in self.counts.iter_mut().zip(other.counts) {
             *counted = counted.saturating_add(more);
         }
         for (code, more) in &other.errors {
             self.errors_of(code, *more);
-        }
-        for (sketch, more) in self.sketches.iter_mut().zip(&other.sketches) {
-            match (sketch, more) {
-                (Some(sketch), Some(more)) => sketch.merge(more),
-                (empty, Some(more)) => *empty = Some(more.clone()),
-                (_, None) => {}
-            }
         }
     }
 
@@ -163,8 +210,12 @@ impl Series {
             write_bytes(into, code.as_bytes());
             write_number(into, *count);
         }
-        write_size(into, self.sketches.len());
-        for sketch in &self.sketches {
+        // Those of failures follow, for each error in its turn: who does not know of them reads past them.
+        let none = Failed::default();
+        let failed = self.errors.keys().filter(|_| !self.failed.is_empty()).map(|code| self.failed.get(code).unwrap_or(&none));
+        let sketches: Vec<_> = self.sketches.iter().chain(failed.flatten()).collect();
+        write_size(into, sketches.len());
+        for sketch in sketches {
             write_bytes(into, &sketch.as_ref().map(|sketch| sketch.bytes()).unwrap_or_default());
         }
     }
@@ -178,18 +229,42 @@ impl Series {
                 *counted = count;
             }
         }
+        let mut codes = Vec::new();
         for _ in 0..reader.size()? {
             let code = reader.text()?;
             let count = reader.number()?;
             series.errors_of(code, count);
+            codes.push(series.known(code).to_owned());
         }
         for place in 0..reader.size()? {
             let bytes = reader.bytes()?;
-            if let (Some(sketch), false) = (series.sketches.get_mut(place), bytes.is_empty()) {
-                *sketch = Some(Box::new(Sketch::read(bytes)?));
+            if bytes.is_empty() {
+                continue;
+            }
+            let read = Box::new(Sketch::read(bytes)?);
+            if let Some(sketch) = series.sketches.get_mut(place) {
+                *sketch = Some(read);
+                continue;
+            }
+            let behind = place.saturating_sub(MEASURES);
+            let code = codes.get(behind.div_euclid(OF_FAILURES.len()));
+            let sketches = code.map(|code| series.failed.entry(code.clone()).or_default());
+            if let Some(sketch) = sketches.and_then(|sketches| sketches.get_mut(behind.rem_euclid(OF_FAILURES.len()))) {
+                *sketch = Some(read);
             }
         }
         Some(series)
+    }
+}
+
+/// Adds sketches to others, each to its own.
+fn merge_all(sketches: &mut [Option<Box<Sketch>>], others: &[Option<Box<Sketch>>]) {
+    for (sketch, more) in sketches.iter_mut().zip(others) {
+        match (sketch, more) {
+            (Some(sketch), Some(more)) => sketch.merge(more),
+            (empty, Some(more)) => *empty = Some(more.clone()),
+            (_, None) => {}
+        }
     }
 }
 

@@ -12,6 +12,9 @@ const SMALLEST: f64 = 1e-9;
 /// What is smaller counts as 0, and what is larger as this: between the two there are fewer bins than the most.
 const RANGE: (f64, f64) = (0.001, 1e12);
 
+/// How far a limit may be off for its rounding, relatively.
+const ROUNDING: f64 = 1e-9;
+
 /// A distribution of values from 0 on.
 #[derive(Clone)]
 pub struct Sketch(DDSketch);
@@ -57,14 +60,20 @@ impl Sketch {
         self.0.quantile(share).ok().flatten()
     }
 
-    /// How many values do not exceed `limit`, as far as the sketch tells them apart. For a histogram's buckets.
+    /// How many values do not exceed `limit`, as far as the sketch tells them apart: the limit's whole bin counts, so up to two per cent more.
+    /// Bins are compared, and not values: the largest value is known as it is, others as their bin's, so one that is within the limit could
+    /// come to lie above it when a larger one is added, and a histogram's bucket must not fall.
     pub fn at_most(&self, limit: f64) -> u64 {
         let count = self.count();
+        let config = Config::new(ACCURACY, BINS, SMALLEST);
+        // A little more, so that no rounding of the limit, as of 0.64 times 1000, leads to another bin.
+        let bin = (limit > 0.0).then(|| config.key(limit * (1.0 + ROUNDING)));
+        let within = |value: f64| value <= 0.0 && limit >= 0.0 || value > 0.0 && bin.is_some_and(|bin| config.key(value) <= bin);
         let (mut low, mut high) = (0_u64, count);
         // The values in order: the first that exceeds the limit is as many as do not.
         while low < high {
             let middle = low.midpoint(high);
-            if self.ranked(middle, count).is_some_and(|value| value <= limit) {
+            if self.ranked(middle, count).is_some_and(within) {
                 low = middle.saturating_add(1);
             } else {
                 high = middle;
