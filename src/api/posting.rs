@@ -104,7 +104,8 @@ impl<'a> Desk<'a> {
 
     /// The posts that were given, so that feedback may name them.
     pub fn given(&self) -> Given {
-        let user = self.order.user.clone().or_else(|| self.door.asker.caller.end_user(None).map(str::to_owned));
+        // The end user of a token is its own, whomever the order names.
+        let user = self.door.asker.caller.end_user(self.order.user.as_deref()).map(str::to_owned);
         Given { at_ms: self.door.asker.call.head.now_ms, user, answers: self.given.take() }
     }
 
