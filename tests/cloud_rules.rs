@@ -26,7 +26,7 @@ use maya_edge::cloud::health::Settings;
 use maya_edge::cloud::models::{Capability, MicroDollars, Model, Models};
 use maya_edge::config::{CacheMatch, CacheMode, Config, LOCAL_KEY, LedgerFailure, NAMES, fingerprint};
 use maya_edge::error::{Error, upstream};
-use maya_edge::protocol::headers::{Lines, well_formed_id, well_formed_traceparent};
+use maya_edge::protocol::headers::{Lines, callers_own_id, well_formed_id, well_formed_traceparent};
 use maya_edge::protocol::request::Endpoint;
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -674,6 +674,10 @@ fn an_error_has_the_class_that_goes_with_its_status() {
 
 #[test]
 fn ids_and_traces_are_kept_only_when_they_are_well_formed() {
+    for own in ["post-1", "Posts-1", "chatcmpl-1", "cmpl-1", "humanized-1", "modr-1", "batch_req_1_2", "campaign_req_1", "video_script-1"] {
+        assert!(well_formed_id(own) && !callers_own_id(own), "{own} would stand for an answer of the gateway's");
+    }
+    assert!(callers_own_id("order-17") && callers_own_id("postal") && callers_own_id("my-post-1") && !callers_own_id("a b"));
     assert!(well_formed_id("a") && well_formed_id("req-1_2.3:4/5+6=") && well_formed_id(&"x".repeat(128)));
     assert!(
         !well_formed_id("")

@@ -247,7 +247,8 @@ fn same(id: &str, body: &str) -> Reserve {
 }
 
 fn answered(id: &str, length: usize) -> Note {
-    Note::Settled(Called { response: Some((201, "application/json".to_owned(), length)), ..called(id, NOON) })
+    let response = Some((201, "application/json".to_owned(), length));
+    Note::Settled(Called { response, answer: Some("first".to_owned()), ..called(id, NOON) })
 }
 
 #[test]
@@ -264,7 +265,7 @@ fn the_same_call_gets_the_same_answer_for_a_day() {
     assert!(granted(&ledger.reserve(other)));
     let bytes = [&b"first"[..], &long].concat();
     ledger.act(&maya_edge::ledger::message::Message::Note { notes: vec![answered("z", 5), answered("a", long.len())] }, &bytes);
-    let expected = Word::Answered { status: 201, content_type: "application/json".to_owned() };
+    let expected = Word::Answered { status: 201, content_type: "application/json".to_owned(), id: "first".to_owned() };
     for _ in 0..2 {
         assert_eq!(ledger.reserve_with_bytes(same("c", "b1")), (expected.clone(), Some(long.clone())));
         assert_eq!(ledger.reserve(same("c", "b2")), Word::OtherBody);

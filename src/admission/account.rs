@@ -15,7 +15,7 @@ use crate::config::{Config, LedgerFailure};
 use crate::error::Error;
 use crate::ledger::message::{Called, Exposure, Idempotency, Message, Note, Trace, Word};
 use crate::ledger::price;
-use crate::protocol::headers::{Lines, well_formed_id};
+use crate::protocol::headers::Lines;
 use crate::protocol::request::CompletionRequest;
 use crate::protocol::usage::Usage;
 use crate::telemetry::observation::Source;
@@ -33,6 +33,8 @@ pub struct Stored {
     pub content_type: String,
     /// The body.
     pub body: Vec<u8>,
+    /// The id that it came with; empty when that was not kept.
+    pub id: String,
 }
 
 /// What an answer was.
@@ -181,14 +183,14 @@ impl<'a> Account<'a> {
         if let Some(error) = refusal(&word) {
             return Err(error);
         }
-        if let Word::Answered { status, content_type } = word {
+        if let Word::Answered { status, content_type, id } = word {
             let body = match self.caller.sealing() {
                 Some(sealing) => self.call.unseal(bytes, sealing).await,
                 None => None,
             };
             let message = "The answer to the first call with this Idempotency-Key can no longer be read. Use a new key.";
             let lost = || Error::new(409, "idempotent_answer_lost", message).about("idempotency-key").final_word();
-            return body.map(|body| Some(Stored { status, content_type, body })).ok_or_else(lost);
+            return body.map(|body| Some(Stored { status, content_type, body, id })).ok_or_else(lost);
         }
         self.reservation = id;
         self.word = Some(word);
@@ -330,14 +332,9 @@ impl<'a> Account<'a> {
             usage,
             estimated: outcome.usage.is_none(),
             cost: self.cost(outcome),
-            request_id: self
-                .call
-                .head
-                .header(ReadHeader::RequestId)
-                .filter(|id| well_formed_id(id))
-                .unwrap_or(&self.reservation)
-                .to_owned(),
-            answer: self.call.told_id().filter(|_| self.kept),
+            request_id: self.call.given_id().unwrap_or(&self.reservation).to_owned(),
+            // The answer to a question of the gateway's own is not what the caller gets under the id.
+            answer: self.call.told_id().filter(|_| self.kept && !self.aside),
             variant,
             exposure,
             trace,

@@ -215,6 +215,10 @@ fn again(gateway: &Gateway, call: &Call, stored: Stored) -> Answered {
     let mut lines = Lines::default();
     lines.add("content-type", &stored.content_type);
     lines.add("idempotent-replayed", "true");
+    // It is the first answer, so it comes with that one's id: feedback finds it by that.
+    if call.given_id().is_none() && !stored.id.is_empty() {
+        call.observe(|seen| seen.request_id.clone_from(&stored.id));
+    }
     add_common(gateway, call, None, &mut lines);
     call.respond(stored.status, &lines, Some(stored.body))
 }

@@ -8,6 +8,7 @@ use crate::admission::record::Scope;
 use crate::boundary::{Answered, Call};
 use crate::cloud::inquire::Asker;
 use crate::error::Error;
+use crate::ledger::feedback::What;
 use crate::protocol::headers::Lines;
 use crate::understanding::vectors::{MODEL, Wanted};
 
@@ -23,6 +24,8 @@ pub async fn answer(gateway: &Gateway, call: &Call, tenant: Option<&str>) -> Res
     let (answer, tokens) = wanted.answer();
     let answer = answer.to_string().into_bytes();
     door.note(MODEL, wanted.user.as_deref(), wanted.stored, tokens, &answer);
+    let what = What { model: MODEL.to_owned(), task: "embeddings".to_owned(), ..What::default() };
+    door.remember(wanted.user.as_deref(), wanted.stored, vec![(call.settled_id(), what)]);
     let mut lines = Lines::default();
     lines.add("content-type", "application/json");
     lines.add("x-maya-model", MODEL);

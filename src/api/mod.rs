@@ -35,7 +35,7 @@ use crate::Gateway;
 use crate::admission::{cors, origins};
 use crate::boundary::{Answered, Call, ReadHeader};
 use crate::error::Error;
-use crate::protocol::headers::{Lines, well_formed_id};
+use crate::protocol::headers::Lines;
 use crate::understanding::Subject;
 use route::{Resource, Route};
 
@@ -191,22 +191,16 @@ pub fn constant_headers() -> Lines {
 
 /// What every answer carries in words of its own: the request's id, and leave to read it for the pages that have it.
 fn add_common(gateway: &Gateway, call: &Call, upstream_id: Option<&str>, lines: &mut Lines) {
-    let given = call.head.header(ReadHeader::RequestId).filter(|id| well_formed_id(id));
-    match (given, upstream_id) {
-        (Some(id), Some(upstream)) => {
-            say_id(call, id, lines);
-            lines.add("x-upstream-request-id", upstream);
-        }
-        (Some(id), None) | (None, Some(id)) => say_id(call, id, lines),
-        (None, None) => say_id(call, &call.unique_id(), lines),
+    // Feedback names an answer by the id that it came with, and so do lines and traces.
+    if let (None, None, Some(upstream)) = (call.told_id(), call.given_id(), upstream_id) {
+        call.observe(|seen| upstream.clone_into(&mut seen.request_id));
+    }
+    let id = call.settled_id();
+    lines.add("x-request-id", &id);
+    if let Some(upstream) = upstream_id.filter(|upstream| *upstream != id) {
+        lines.add("x-upstream-request-id", upstream);
     }
     cors::add(gateway.config().ok(), &call.head, call.page_may_read(), lines);
-}
-
-/// Feedback names an answer by the id that it came with, and so do lines and traces.
-fn say_id(call: &Call, id: &str, lines: &mut Lines) {
-    lines.add("x-request-id", id);
-    call.observe(|seen| id.clone_into(&mut seen.request_id));
 }
 
 /// An error of the gateway's own.

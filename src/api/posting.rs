@@ -7,7 +7,7 @@ mod scenes;
 mod seeing;
 mod steps;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use serde_json::{Map, Value, json};
@@ -30,7 +30,6 @@ use crate::content::{fit, score, wording};
 use crate::error::{self, Error};
 use crate::learning::score_model::{Model, Post};
 use crate::ledger::feedback::What;
-use crate::ledger::message::Given;
 use crate::protocol::usage::Usage;
 use crate::telemetry::observation::Piece;
 use crate::understanding::{Mode, rounded};
@@ -60,6 +59,8 @@ pub struct Desk<'a> {
     model: Option<Rc<Model>>,
     /// Names the answer.
     name: String,
+    /// What the answer is called.
+    object: Cell<&'static str>,
     /// The answers that are to be remembered, by their ids.
     given: RefCell<Vec<(String, What)>>,
 }
@@ -93,6 +94,7 @@ impl<'a> Desk<'a> {
             steps: Vec::new(),
             model: None,
             name,
+            object: Cell::new("posts"),
             given: RefCell::default(),
         }
     }
@@ -103,9 +105,23 @@ impl<'a> Desk<'a> {
     }
 
     /// The posts that were given, so that feedback may name them.
-    pub fn given(&self) -> Given {
-        let user = self.order.user.clone().or_else(|| self.door.asker.caller.end_user(None).map(str::to_owned));
-        Given { at_ms: self.door.asker.call.head.now_ms, user, answers: self.given.take() }
+    pub fn given(&self) -> Vec<(String, What)> {
+        self.given.take()
+    }
+
+    /// What is remembered of the answer as a whole.
+    pub fn whole(&self) -> What {
+        What {
+            model: self.whole.model.clone(),
+            task: self.order.task.name().to_owned(),
+            brand: self.order.brand.clone().unwrap_or_default(),
+            ..What::part(self.door.asker.call.variant())
+        }
+    }
+
+    /// The id in the answer's body.
+    pub fn id(&self) -> String {
+        format!("{}-{}", self.object.get(), self.name)
     }
 
     /// Carries the order out: the body of the answer.
@@ -193,8 +209,9 @@ impl<'a> Desk<'a> {
 
     /// The parts that all answers have.
     fn told(&self, object: &'static str, more: Value) -> Value {
+        self.object.set(object);
         let mut told = Map::new();
-        told.insert("id".to_owned(), json!(format!("{object}-{}", self.name)));
+        told.insert("id".to_owned(), json!(self.id()));
         told.insert("object".to_owned(), json!(object));
         if let Value::Object(more) = more {
             told.extend(more);
@@ -436,17 +453,7 @@ impl<'a> Desk<'a> {
     fn remember(&self, platform: Platform, scored: &Score, score: Option<f64>) -> String {
         let mut given = self.given.borrow_mut();
         let id = format!("post-{}-{}", self.name, given.len().saturating_add(1));
-        given.push((
-            id.clone(),
-            What {
-                model: self.whole.model.clone(),
-                task: self.order.task.name().to_owned(),
-                brand: self.order.brand.clone().unwrap_or_default(),
-                score,
-                post: Some(Post::of(platform, &scored.effects)),
-                ..What::part(self.door.asker.call.variant())
-            },
-        ));
+        given.push((id.clone(), What { score, post: Some(Post::of(platform, &scored.effects)), ..self.whole() }));
         id
     }
 

@@ -19,7 +19,7 @@ use crate::content::order::{Order, Task};
 use crate::error::Error;
 use crate::learning::examples;
 use crate::learning::score_model::{Learnt, Model};
-use crate::ledger::message::{Message, Note};
+use crate::ledger::message::Message;
 use crate::protocol::headers::Lines;
 use crate::telemetry::timing::Timing;
 use crate::understanding::{Mode, vectors};
@@ -77,6 +77,7 @@ pub async fn answer(gateway: &Gateway, call: &Call, task: Task, tenant: Option<&
         let last = match desk.work().await {
             Ok(answer) => {
                 let mut answer = answer;
+                remember(&door, &order, &desk);
                 conclude(&desk, door.asker, part.as_ref(), &mut answer);
                 if let Some(fields) = answer.as_object_mut() {
                     fields.insert("type".to_owned(), json!("result"));
@@ -88,7 +89,6 @@ pub async fn answer(gateway: &Gateway, call: &Call, task: Task, tenant: Option<&
             // As every broken stream ends: with the error, and without `[DONE]`.
             Err(error) => format!("data: {{{}}}\n\n", error.frame_members()).into_bytes(),
         };
-        remember(&door, &order, &desk);
         call.end(Some(last), false).await;
         return Ok(answered);
     }
@@ -113,13 +113,19 @@ pub async fn answer(gateway: &Gateway, call: &Call, task: Task, tenant: Option<&
     Ok(call.respond(200, &lines, Some(body)))
 }
 
-/// Notes what was given, unless it is to be kept nowhere.
+/// Notes what was given: each post, and the answer as a whole by the id in its body and the id that it comes with.
 fn remember(door: &Door<'_>, order: &Order, desk: &Desk<'_>) {
-    let given = desk.given();
-    if door.keeps(order.stored) && !given.answers.is_empty() {
-        let Asker { gateway, caller, .. } = door.asker;
-        gateway.note(caller.tenant_name(), caller.region(), Note::Given(given), Vec::new());
+    let mut answers = desk.given();
+    // What is made by rule alone, and cannot say `store: false`, is remembered nowhere.
+    if !matches!(order.task, Task::Preview | Task::Audio) {
+        let mut whole = desk.whole();
+        if whole.model.is_empty() && order.task == Task::Score {
+            SCORE_MODEL.clone_into(&mut whole.model);
+        }
+        answers.push((desk.id(), whole.clone()));
+        answers.push((door.asker.call.settled_id(), whole));
     }
+    door.remember(order.user.as_deref(), order.stored, answers);
 }
 
 /// What the tenant's feedback has taught of scores, as the isolate remembers it or the ledger tells it. An order does not fail for it: without,

@@ -15,6 +15,8 @@ use crate::boundary::{Answered, Call, ReadHeader};
 use crate::cloud::inquire::{Asker, inquire};
 use crate::config::Config;
 use crate::error::Error;
+use crate::ledger::feedback::What;
+use crate::ledger::message::{Given, Note};
 use crate::protocol::headers::Lines;
 use crate::protocol::usage::Usage;
 use crate::telemetry::timing::Timing;
@@ -55,6 +57,17 @@ impl Door<'_> {
         let usage = Some(Usage { prompt_tokens, completion_tokens: 0 });
         account.note_edge(&Outcome { model, status: 200, usage, content_type: "application/json", body: answer, ..Outcome::default() });
     }
+
+    /// Notes answers by their ids, so that feedback may name them, unless they are to be kept nowhere.
+    pub fn remember(&self, named: Option<&str>, stored: bool, answers: Vec<(String, What)>) {
+        let Asker { gateway, call, caller, .. } = self.asker;
+        if !gateway.binds.ledger || !self.keeps(stored) || answers.is_empty() {
+            return;
+        }
+        // The end user of a token is its own, whomever the body names.
+        let given = Given { at_ms: call.head.now_ms, user: caller.end_user(named).map(str::to_owned), answers };
+        gateway.note(caller.tenant_name(), caller.region(), Note::Given(given), Vec::new());
+    }
 }
 
 /// Reads a body, for callers that may ask.
@@ -80,7 +93,8 @@ pub async fn answer(gateway: &Gateway, call: &Call, subject: Subject, tenant: Op
     }
 
     let prompt_tokens = vectors::count(asked.texts.iter().map(String::as_str));
-    let answer = shaped(call, &asked, &verdicts, prompt_tokens, &inquiries).to_string().into_bytes();
+    let shaped = shaped(call, &asked, &verdicts, prompt_tokens, &inquiries);
+    let answer = shaped.to_string().into_bytes();
     let of_edge = asked.texts.iter().zip(&verdicts).filter(|(_, verdict)| verdict.by == crate::understanding::By::Edge);
     let of_edge: Vec<&str> = of_edge.map(|(text, _)| text.as_str()).collect();
     if !of_edge.is_empty() {
@@ -88,6 +102,11 @@ pub async fn answer(gateway: &Gateway, call: &Call, subject: Subject, tenant: Op
         let tokens = if of_edge.len() == asked.texts.len() { prompt_tokens } else { vectors::count(of_edge) };
         door.note(subject.model(), asked.user.as_deref(), asked.stored, tokens, &answer);
     }
+    let model = if inquiries.requests > 0 { &inquiries.model } else { subject.model() };
+    let what = What { model: model.to_owned(), task: subject.name().to_owned(), ..What::default() };
+    let own = shaped.get("id").and_then(Value::as_str).map(str::to_owned);
+    let ids = own.into_iter().chain([call.settled_id()]);
+    door.remember(asked.user.as_deref(), asked.stored, ids.map(|id| (id, what.clone())).collect());
     let mut lines = Lines::default();
     lines.add("content-type", "application/json");
     if inquiries.requests > 0 {
@@ -95,7 +114,7 @@ pub async fn answer(gateway: &Gateway, call: &Call, subject: Subject, tenant: Op
         timing.upstream(inquiries.elapsed_ms);
         lines.add("server-timing", &timing.header());
     }
-    lines.add("x-maya-model", if inquiries.requests > 0 { &inquiries.model } else { subject.model() });
+    lines.add("x-maya-model", model);
     add_common(gateway, call, None, &mut lines);
     Ok(call.respond(200, &lines, Some(answer)))
 }

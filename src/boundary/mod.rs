@@ -23,7 +23,7 @@ use crate::admission::record::Region;
 use crate::admission::secrets::DerivedKey;
 use crate::cache::seal::Seals;
 use crate::ledger::message::Message;
-use crate::protocol::headers::{Lines, PASSING_DOWN, READ_DOWN};
+use crate::protocol::headers::{Lines, PASSING_DOWN, READ_DOWN, callers_own_id, well_formed_id};
 use crate::protocol::json::typed;
 use crate::telemetry::message::Message as Told;
 use crate::telemetry::observation::Observation;
@@ -193,6 +193,24 @@ impl Call {
     /// The id that the answer goes out with, once that is known.
     pub fn told_id(&self) -> Option<String> {
         Some(self.observed.borrow().request_id.clone()).filter(|id| !id.is_empty())
+    }
+
+    /// The id that the caller has given the request: its own, which does not begin as the gateway's ids do. The gateway's own calls, such as
+    /// those of a batch, have those.
+    pub fn given_id(&self) -> Option<&str> {
+        let may_be = if self.granted.is_some() { well_formed_id } else { callers_own_id };
+        self.head.header(ReadHeader::RequestId).filter(|id| may_be(id))
+    }
+
+    /// The id that the answer goes out with, which is settled by this if it was not: the caller's, or a new one. What is noted of an answer
+    /// before it goes out is noted under the id that it will have.
+    pub fn settled_id(&self) -> String {
+        if let Some(id) = self.told_id() {
+            return id;
+        }
+        let id = self.given_id().map_or_else(|| self.unique_id(), str::to_owned);
+        self.observe(|seen| seen.request_id.clone_from(&id));
+        id
     }
 
     /// The experiment's arm that answers, as `experiment:arm`, and how the experiment calls the answer; empty outside of one.

@@ -54,6 +54,8 @@ const DRAWN: f64 = 25.0;
 const FEW_RATINGS: f64 = 20.0;
 /// The most models whose ratings are kept.
 const MOST_MODELS: usize = 64;
+/// How the names of the gateway's own models begin.
+const OWN_MODELS: &str = "maya-edge-";
 /// From how many posts on the calibration is told.
 const LEAST_TOLD: u64 = 10;
 /// Parts of the scale of chances, to see whether they come true.
@@ -290,8 +292,10 @@ impl Model {
     /// How much better a model's answers were rated than all: -1 to 1, drawn to 0 while ratings are few.
     pub fn liked(&self, model: &str) -> f64 {
         let (count, sum) = self.ratings.get(model).copied().unwrap_or_default();
-        let (all, whole) = self.ratings.values().fold((0.0, 0.0), |(all, whole), (count, sum)| (all + f64::from(*count), whole + sum));
-        if count == 0 {
+        // How well the gateway's own models find, say, a language tells nothing of those that write.
+        let others = self.ratings.iter().filter(|(name, _)| !name.starts_with(OWN_MODELS));
+        let (all, whole) = others.fold((0.0, 0.0), |(all, whole), (_, (count, sum))| (all + f64::from(*count), whole + sum));
+        if count == 0 || all == 0.0 {
             return 0.0;
         }
         let count = f64::from(count);

@@ -93,7 +93,8 @@ impl<S: Storage> Books<S> {
         let given = Value::Array(std::mem::take(&mut self.given)).to_string();
         self.stale_from(self.now_ms.saturating_add(self.given_ms()));
         self.batch.add(
-            "INSERT OR REPLACE INTO given (id, at_ms, alias, what) \
+            // Notes are told at least once, and a caller's id may come twice: the first answer under an id stays the one that it means.
+            "INSERT OR IGNORE INTO given (id, at_ms, alias, what) \
              SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3 FROM json_each(?1)",
             cells![given],
         );

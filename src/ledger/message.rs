@@ -265,6 +265,9 @@ pub enum Word {
         status: u16,
         /// Its type.
         content_type: String,
+        /// The id that it came with; empty when that was not kept.
+        #[serde(default)]
+        id: String,
     },
     /// The same call is being answered right now.
     InFlight,
@@ -314,7 +317,7 @@ pub enum Note {
     Released(Called),
     /// An answer from the cache. `cost` is what it saved.
     Hit(Called),
-    /// Answers of the content engine, to be remembered.
+    /// Answers that are no completions, to be remembered.
     Given(Given),
     /// A call that an experiment has decided how to answer.
     Exposed(Exposure),
@@ -322,7 +325,7 @@ pub enum Note {
     Event(Event),
 }
 
-/// Answers of the content engine.
+/// Answers that are no completions: what the content engine has written, and what texts are.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Given {

@@ -103,9 +103,11 @@ impl<S: Storage> Books<S> {
         let until_ms = self.now_ms.saturating_add(ANSWER_MS);
         self.stale_from(until_ms);
         self.batch.add("DELETE FROM answer_parts WHERE call = ?1", cells![&call.key]);
+        // Behind the digest stands the id that the answer came with: the answer to the same call comes with it, too.
+        let body = format!("{} {}", call.body, called.answer.as_deref().unwrap_or_default());
         self.batch.add(
             "INSERT OR REPLACE INTO answers (call, body, alias, status, content_type, until_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-            cells![&call.key, &call.body, alias, u64::from(*status), content_type, until_ms],
+            cells![&call.key, body, alias, u64::from(*status), content_type, until_ms],
         );
         for (part, bytes) in (0_u64..).zip(answer.chunks(PART_BYTES)) {
             let sql = "INSERT INTO answer_parts (call, part, bytes) VALUES (?1, ?2, ?3)";

@@ -52,7 +52,9 @@ impl<S: Storage> Books<S> {
         let sql = "SELECT body, status, content_type FROM answers WHERE call = ?1 AND until_ms > ?2";
         let rows = self.storage.query(sql, &cells![&same.key, self.now_ms])?;
         let Some(row) = rows.first() else { return Ok(None) };
-        if row.text(0) != same.body {
+        // What an earlier version has kept has no id.
+        let (body, id) = row.text(0).split_once(' ').unwrap_or((row.text(0), ""));
+        if body != same.body {
             return Ok(Some((Word::OtherBody, None)));
         }
         let mut bytes = Vec::new();
@@ -62,7 +64,8 @@ impl<S: Storage> Books<S> {
             bytes.extend_from_slice(&more);
             part = part.saturating_add(1);
         }
-        let word = Word::Answered { status: u16::try_from(row.number(1)).unwrap_or_default(), content_type: row.text(2).to_owned() };
+        let status = u16::try_from(row.number(1)).unwrap_or_default();
+        let word = Word::Answered { status, content_type: row.text(2).to_owned(), id: id.to_owned() };
         Ok(Some((word, Some(bytes))))
     }
 

@@ -76,6 +76,30 @@ pub fn well_formed_id(id: &str) -> bool {
         && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b':' | b'/' | b'+' | b'='))
 }
 
+/// How the gateway's own ids begin, and Cerebras's: of posts and what else is written, of judgements, completions, batches and campaigns.
+const OWN_IDS: [&str; 15] = [
+    "post-",
+    "posts-",
+    "optimization-",
+    "personalization-",
+    "humanized-",
+    "scores-",
+    "video_script-",
+    "audio_script-",
+    "strategy-",
+    "modr-",
+    "chatcmpl-",
+    "cmpl-",
+    "batch_",
+    "campaign_",
+    "resp_",
+];
+
+/// Whether an id can be one of a caller's own. One that begins as the gateway's do cannot: it would stand for an answer that has it.
+pub fn callers_own_id(id: &str) -> bool {
+    well_formed_id(id) && !OWN_IDS.iter().any(|own| id.get(..own.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(own)))
+}
+
 /// Whether a `traceparent` is one (W3C Trace Context, section 3.2: version, trace id, parent id, flags, in lower-case hexadecimal,
 /// ids not all zero).
 pub fn well_formed_traceparent(value: &str) -> bool {

@@ -49,6 +49,18 @@ impl Subject {
         }
     }
 
+    /// Its name, as in the path.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Intents => "intents",
+            Self::Sentiments => "sentiments",
+            Self::Languages => "languages",
+            Self::Pii => "pii",
+            Self::Measures => "measures",
+            Self::Moderations => "moderations",
+        }
+    }
+
     /// Whether the cloud can be asked. Personal data must not leave to be found, and counting needs no model.
     pub const fn has_cloud(self) -> bool {
         !matches!(self, Self::Pii | Self::Measures)

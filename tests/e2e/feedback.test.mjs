@@ -99,6 +99,11 @@ describe("feedback", () => {
     const { posts: [{ id }] } = await told(await ask("POST", "/v1/posts", ann, order));
     await assertError(await ask("POST", "/v1/feedback", ben, { id, rating: 1 }), 404, "unknown_answer");
     await told(await ask("POST", "/v1/feedback", ann, { id, rating: 5 }), 201);
+    // Who holds ann's token cannot have its posts filed under ben, whatever the body says.
+    const { posts: [{ id: claimed }] } = await told(await ask("POST", "/v1/posts", ann, { ...order, user: "ben" }));
+    await assertError(await ask("POST", "/v1/feedback", ben, { id: claimed, rating: 1 }), 404, "unknown_answer");
+    await told(await ask("POST", "/v1/feedback", ann, { id: claimed, rating: 5 }), 201);
+    assert.deepEqual((await told(await call("GET", "/v1/users/ben/export"))).given ?? [], [], "nothing was given to ben");
     await assertError(await ask("GET", "/v1/feedback", ann), 403, "key_needed");
     await assertError(await ask("DELETE", "/v1/learned", ann), 403, "key_needed");
   });
