@@ -1,5 +1,5 @@
-//! How much is told of requests that come to no admission: wrong keys, unknown paths, preflights. A flood of them must not fill the operator's log,
-//! nor push the spans of callers out of memory.
+//! How much is told of requests that come to no admission: wrong keys, unknown paths, preflights. A flood of them must not fill the
+//! operator's log, nor push the spans of callers out of memory.
 
 /// Requests of a second that are told of.
 pub const A_SECOND: u32 = 10;

@@ -70,8 +70,8 @@ enum Sending {
 }
 
 impl Gateway {
-    /// Begins a request's trace, if it may be one to keep. The operator's share decides about all that come without a trace, and a caller about
-    /// its own traces: what it does not keep, the gateway does not; what it keeps, the gateway does once the caller is admitted.
+    /// Begins a request's trace, if it may be one to keep. The operator's share decides about all that come without a trace, and a caller
+    /// about its own traces: what it does not keep, the gateway does not; what it keeps, the gateway does once the caller is admitted.
     pub fn begin_trace(&self, call: &Call) {
         let Some(tracing) = self.config().ok().and_then(|config| config.tracing.as_ref()) else { return };
         let draw = &self.tracer.draw;
@@ -131,8 +131,8 @@ impl Gateway {
 }
 
 impl Tracer {
-    /// Whether a request that has ended may be told of. Who is admitted may; of the others there are so many a second, and what was left out is told
-    /// to the operator with the next request after it.
+    /// Whether a request that has ended may be told of. Who is admitted may; of the others there are so many a second, and what was left
+    /// out is told to the operator with the next request after it.
     fn has_room(&self, call: &Call, admitted: bool, would: LeftOut) -> bool {
         let at_ms = call.latest_ms();
         let mut strangers = self.strangers.borrow_mut();
@@ -247,8 +247,8 @@ impl Tracer {
     }
 }
 
-/// How long a collector that has failed so often before is left alone, in ms: as long as it says by `Retry-After`, in seconds, or else for a time
-/// that doubles, of which a drawn number decides about half, so that isolates do not come all at once.
+/// How long a collector that has failed so often before is left alone, in ms: as long as it says by `Retry-After`, in seconds, or else
+/// for a time that doubles, of which a drawn number decides about half, so that isolates do not come all at once.
 pub fn pause_ms(failures: u32, drawn: u64, retry_after: &str) -> u64 {
     if let Ok(seconds) = retry_after.trim().parse::<u64>() {
         return seconds.saturating_mul(1_000).clamp(FIRST_PAUSE_MS, LONGEST_PAUSE_MS);
