@@ -197,6 +197,18 @@ pub fn fetch(call: JsCall) {
     });
 }
 
+/// Ends the task of a caller that has gone. It may have been the isolate's last, so another goes on with what was counted, of its own too,
+/// by the runtime objects of the same request.
+#[wasm_bindgen]
+pub fn forget(slot: task::Slot, call: JsCall) {
+    task::forget(slot);
+    let gateway = gateway(&call);
+    task::spawn(|inbox| async move {
+        let call = Call::open(call, inbox);
+        api::tell_what_waits(&gateway, &call).await;
+    });
+}
+
 /// A line of a batch: a call of the gateway's own, with the key that the SHA-256 in hexadecimal digits is of.
 #[wasm_bindgen]
 pub fn line(call: JsCall, key: &str) {

@@ -10,16 +10,23 @@
     reason = "tests may"
 )]
 
+use maya_edge::api::route::Route;
+use maya_edge::cloud::models::MicroDollars;
 use maya_edge::protocol::usage::Usage;
 use maya_edge::telemetry::draw::Draw;
 use maya_edge::telemetry::observation::{Observation, Source};
 use maya_edge::telemetry::point::Point;
+use maya_edge::telemetry::register::{self, Register};
 use maya_edge::telemetry::request_log::line;
+use maya_edge::telemetry::series::Count;
 use maya_edge::telemetry::settings::{Tracing, share};
-use maya_edge::telemetry::trace::{Ended, Parent, Trace, Upstream, message};
+use maya_edge::telemetry::strangers::{A_SECOND, LeftOut, Strangers};
+use maya_edge::telemetry::trace::{Asked, Ended, OTHER_METHOD, Parent, Trace, Upstream, message};
+use maya_edge::telemetry::tracer::{Rejected, pause_ms};
 use proptest::prelude::*;
 use serde_json::Value;
 
+const ASKED: Asked<'static> = Asked { method: "POST", scheme: "https", endpoint: "chat", route: Some("/v1/chat/completions") };
 const UPSTREAM: Upstream<'static> = Upstream { host: "api.cerebras.ai", port: 443 };
 
 fn uuid() -> String {
@@ -36,7 +43,7 @@ fn exported(parent: Option<Parent>) -> (Vec<Value>, Value, [String; 2]) {
     trace.used(Usage { prompt_tokens: 12, completion_tokens: 34 });
     trace.stream_ended(1_090);
     let observed = Observation { tenant: "acme".to_owned(), answered_status: 200, latest_ms: 1_090, ..Observation::default() };
-    let (request, _) = observed.told("POST", ("chat", "/v1/chat/completions"), 995);
+    let (request, _) = observed.told(ASKED, 995);
     let (spans, count) = trace.spans(&request, &UPSTREAM);
     let whole: Value = serde_json::from_str(&message("an isolate", &spans)).unwrap();
     let spans = whole["resourceSpans"][0]["scopeSpans"][0]["spans"].as_array().unwrap().clone();
@@ -105,7 +112,7 @@ fn attempts_beyond_what_a_trace_holds_are_counted() {
         trace.attempt_ended(Ended { now_ms: at, status: 200, failure: None, is_stream: false });
     }
     let observed = Observation::default();
-    let (spans, count) = trace.spans(&observed.told("POST", ("posts", "/v1/posts"), 0).0, &UPSTREAM);
+    let (spans, count) = trace.spans(&observed.told(ASKED, 0).0, &UPSTREAM);
     assert_eq!(count, 65);
     assert!(spans.contains(r#"{"key":"maya.attempts_without_span","value":{"intValue":"6"}}"#), "{spans}");
 }
@@ -186,7 +193,7 @@ fn a_line_says_what_is_known_and_nothing_else() {
     observed.attempt(1_500, 450, true);
     observed.answered(Some("gpt-oss-120b"), Source::Cloud);
     observed.used(Usage { prompt_tokens: 12, completion_tokens: 34 }, None);
-    let (request, figures) = observed.told("POST", ("chat", "/v1/chat/completions"), 1_000);
+    let (request, figures) = observed.told(ASKED, 1_000);
     let said: Value = serde_json::from_str(&line(&request, &figures, None, 0.5)).unwrap();
     let expected = serde_json::json!({
         "level": "info", "log": "request", "at_ms": 1500, "method": "POST", "endpoint": "chat", "tenant": "acme", "model": "gpt-oss-120b",
@@ -197,10 +204,25 @@ fn a_line_says_what_is_known_and_nothing_else() {
 }
 
 #[test]
+fn a_stream_is_upstream_until_its_last_byte() {
+    let mut observed = Observation::default();
+    observed.attempt(1_100, 50, false);
+    observed.attempt(1_500, 100, true);
+    observed.stream_ended(2_500);
+    // The end is seen once.
+    observed.stream_ended(9_000);
+    assert_eq!(observed.upstream_ms, Some(50 + 100 + 1_000));
+    let mut whole = Observation::default();
+    whole.attempt(1_500, 100, false);
+    whole.stream_ended(2_500);
+    assert_eq!(whole.upstream_ms, Some(100));
+}
+
+#[test]
 fn a_failures_line_says_its_code_and_stands_for_itself_alone() {
     let mut observed = Observation { answered_status: 401, ..Observation::default() };
     observed.failed("invalid_api_key", 401);
-    let (request, figures) = observed.told("POST", ("chat", "/v1/chat/completions"), 0);
+    let (request, figures) = observed.told(ASKED, 0);
     let said: Value = serde_json::from_str(&line(&request, &figures, Some("ab"), 0.0)).unwrap();
     assert_eq!((&said["level"], &said["error"], &said["sample"]), (&"warn".into(), &"invalid_api_key".into(), &1.0.into()));
     assert_eq!((said.get("source"), said.get("attempts"), &said["trace_id"]), (None, None, &"ab".into()));
@@ -213,11 +235,141 @@ fn a_data_point_has_its_columns_in_an_order_that_stays_and_says_what_is_unknown(
     observed.attempt(1_500, 450, false);
     observed.answered(Some("gpt-oss-120b"), Source::Cloud);
     observed.used(Usage { prompt_tokens: 12, completion_tokens: 34 }, None);
-    let (request, figures) = observed.told("POST", ("chat", "/v1/chat/completions"), 1_000);
+    let (request, figures) = observed.told(ASKED, 1_000);
     let point = Point::of(&request, &figures);
     assert_eq!(point.index, "é".repeat(48));
     assert_eq!(point.blobs, "chat\ngpt-oss-120b\ncloud\n\n\nPOST\nr-1");
     assert_eq!(point.doubles, [200.0, 500.0, -1.0, 450.0, 1.0, 12.0, 34.0, -1.0, 0.0]);
+}
+
+/// A request's own span.
+fn own_span(trace: &Trace, asked: Asked<'_>) -> Value {
+    let observed = Observation::default();
+    serde_json::from_str(&trace.spans(&observed.told(asked, 0).0, &UPSTREAM).0).unwrap()
+}
+
+#[test]
+fn a_span_says_the_scheme_and_a_route_only_where_there_is_one() {
+    let trace = Trace::begin(None, (1, 2), 3);
+    let span = own_span(&trace, ASKED);
+    assert_eq!(attribute(&span, "url.scheme")["stringValue"], "https");
+    assert_eq!(attribute(&span, "url.path")["stringValue"], "/v1/chat/completions");
+    let span = own_span(&trace, Asked { method: OTHER_METHOD, route: None, ..ASKED });
+    assert_eq!((&span["name"], attribute(&span, "http.route")), (&"HTTP".into(), &Value::Null));
+    assert_eq!(attribute(&span, "url.path")["stringValue"], "/{unknown}");
+}
+
+#[test]
+fn a_state_belongs_to_its_parent_and_is_what_a_header_can_be() {
+    let parent = Parent::read("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
+    let state = |parent, state: &str| own_span(&Trace::begin(parent, (1, 2), 3).with_state(state), ASKED).get("traceState").cloned();
+    assert_eq!(state(parent, "a=b,c=d"), Some("a=b,c=d".into()));
+    assert_eq!(state(None, "a=b"), None);
+    assert_eq!(state(parent, ""), None);
+    assert_eq!(state(parent, "a=\u{e9}"), None);
+    assert_eq!(state(parent, &"a".repeat(513)), None);
+}
+
+#[test]
+fn a_routes_template_has_no_id_in_it() {
+    for (path, template) in [
+        ("/chat/completions", "/v1/chat/completions"),
+        ("/t/acme/v1/users/ana%40studio.example/export", "/v1/users/{id}/export"),
+        ("/v1/users/ana", "/v1/users/{id}"),
+        ("/v1/models/acme/m", "/v1/models/{model}"),
+        ("/public/v1/models", "/public/v1/models"),
+        ("/admin/tenants/acme/data", "/admin/tenants/{tenant}/data"),
+        ("/v1/experiments/e/outcomes", "/v1/experiments/{id}/outcomes"),
+        ("/v1/files/file-1/content", "/v1/files/{id}/content"),
+        ("/v1/campaigns/strategy", "/v1/campaigns/strategy"),
+        ("/v1/campaigns/c/posts.csv", "/v1/campaigns/{id}/posts.csv"),
+        ("/v1/brands/b/dataset", "/v1/brands/{name}/dataset"),
+    ] {
+        let resource = Route::of(path).resource.unwrap();
+        assert_eq!(resource.template(), template, "{path}");
+        // What stands for an id may stand in its place, but where only some letters may.
+        let again = template.replace(['{', '}'], "");
+        assert_eq!(Route::of(&again).resource.unwrap().template(), template, "{again}");
+    }
+}
+
+#[test]
+fn a_strangers_word_on_its_trace_counts_once_it_is_admitted() {
+    let trace = || Some(Box::new(Trace::begin(None, (1, 2), 3)));
+    let mut seen = Observation { trace: trace(), trace_on_word: true, ..Observation::default() };
+    assert_eq!(seen.attempt_begins("/v1/models", "", 0), None, "what goes upstream is the caller's own, unchanged");
+    assert!(seen.take_trace().is_none());
+    let mut seen = Observation { trace: trace(), trace_on_word: true, admitted: true, ..Observation::default() };
+    assert!(seen.attempt_begins("/v1/models", "", 0).is_some() && seen.take_trace().is_some());
+    let mut seen = Observation { trace: trace(), ..Observation::default() };
+    assert!(seen.take_trace().is_some(), "the operator's share is anybody's");
+}
+
+#[test]
+fn of_strangers_so_many_are_told_a_second_and_the_rest_is_counted() {
+    let mut strangers = Strangers::default();
+    let would = LeftOut { lines: 1, traces: 0 };
+    let told = (0..100).filter(|at| strangers.takes(5_000 + at, would)).count();
+    assert_eq!(told, A_SECOND as usize);
+    assert_eq!(strangers.left_out(5_999), None, "the second is under way");
+    assert!(!strangers.takes(4_000, LeftOut { lines: 0, traces: 1 }), "a clock that goes back begins no second");
+    assert_eq!(strangers.left_out(6_000), Some(LeftOut { lines: 90, traces: 1 }));
+    assert_eq!(strangers.left_out(6_000), None);
+    assert!(strangers.takes(6_000, would));
+}
+
+#[test]
+fn a_collector_that_fails_is_left_alone_for_longer_and_longer_or_as_it_says() {
+    for failures in 0..40 {
+        let whole = 1_000_u64.saturating_mul(2_u64.saturating_pow(failures)).min(60_000);
+        for drawn in [0, 1, 777, u64::MAX] {
+            let pause = pause_ms(failures, drawn, "");
+            assert!((whole / 2..=whole).contains(&pause), "{failures} failures: {pause}");
+        }
+    }
+    assert_eq!(["0", " 7 ", "3600", "18446744073709551615"].map(|said| pause_ms(0, 5, said)), [1_000, 7_000, 60_000, 60_000]);
+    assert_eq!(pause_ms(1, 5, "Fri, 31 Dec 1999 23:59:59 GMT"), 1_005);
+}
+
+#[test]
+fn what_a_collector_says_of_a_part_is_cut_and_can_be_printed() {
+    let read = |text: &str| Rejected::read(text.as_bytes());
+    let told = read(r#"{"partialSuccess":{"rejectedSpans":"3","errorMessage":"too\u001b[31m old"}}"#);
+    assert_eq!(told, Rejected { spans: 3, told: "too?[31m old".to_owned() });
+    assert_eq!(read(r#"{"partialSuccess":{"rejectedSpans":2}}"#).spans, 2);
+    let long = format!(r#"{{"partialSuccess":{{"errorMessage":"{}"}}}}"#, "x".repeat(5_000));
+    assert_eq!(read(&long), Rejected { spans: 0, told: "x".repeat(200) });
+    for nothing in ["", "{}", "[]", "null", "no", r#"{"partialSuccess":7}"#, r#"{"partialSuccess":{"errorMessage":7,"rejectedSpans":-1}}"#]
+    {
+        assert_eq!(read(nothing), Rejected::default(), "{nothing}");
+    }
+}
+
+#[test]
+fn what_each_model_used_is_its_own_and_the_request_is_of_the_last() {
+    let mut seen = Observation { latest_ms: 60_000, ..Observation::default() };
+    let mut asked = |model, prompt_tokens, cost| {
+        seen.answered(Some(model), Source::Cloud);
+        seen.used(Usage { prompt_tokens, completion_tokens: 1 }, cost);
+    };
+    asked("sees", 100, Some(MicroDollars(7)));
+    asked("writes", 10, Some(MicroDollars(2)));
+    asked("sees", 200, None);
+    asked("writes", 20, Some(MicroDollars(3)));
+    seen.stood_in = 1;
+    let mut register = Register::default();
+    seen.note(60_000, "posts", &mut register);
+    let told = register::read(&register.take(60_000)).unwrap();
+    let of = |model: &str| {
+        let (_, _, series) = told.iter().find(|(_, labels, _)| labels.model == model && labels.source == "cloud").unwrap();
+        let counts =
+            [Count::Requests, Count::Calls, Count::PromptTokens, Count::CompletionTokens, Count::CostMicroDollars, Count::Unpriced];
+        counts.map(|count| series.counted(count))
+    };
+    assert_eq!(told.len(), 2);
+    assert_eq!(of("writes"), [1, 2, 30, 2, 5, 0]);
+    assert_eq!(of("sees"), [0, 2, 300, 2, 7, 1]);
+    assert_eq!((seen.usage.prompt_tokens, seen.cost, seen.calls), (330, MicroDollars(12), 4), "lines and points have the sum");
 }
 
 proptest! {

@@ -181,7 +181,10 @@ pub async fn admit(gateway: &Gateway, call: &Call, scope: Scope, path_tenant: Op
     if let Err(error) = &checked {
         post_few(gateway, call, caller.tenant_name(), caller.region(), &caller.record.id, error).await;
     }
-    checked.map(|()| caller)
+    checked.map(|()| {
+        call.admitted();
+        caller
+    })
 }
 
 fn check(caller: &Caller, now_ms: u64, scope: Scope, path_tenant: Option<&str>) -> Result<(), Error> {

@@ -45,7 +45,7 @@ pub async fn answer(gateway: &Gateway, call: &Call) -> Answered {
     let (path, query) = call.head.target();
     let route = Route::of(path);
     let endpoint = route.resource.as_ref().map_or(Some("unknown"), Resource::counted_as);
-    let counted = Counted { gateway, call, endpoint };
+    let counted = Counted { gateway, call, endpoint, template: route.resource.as_ref().map(Resource::template) };
     let answered = match dispatch(gateway, call, route, path, query).await {
         Ok(answered) => answered,
         Err(error) => {
@@ -54,13 +54,18 @@ pub async fn answer(gateway: &Gateway, call: &Call) -> Answered {
         }
     };
     drop(counted);
+    tell_what_waits(gateway, call).await;
+    answered
+}
+
+/// Tells ledgers, other isolates, the archive of telemetry and the collector of traces what there is to tell.
+pub async fn tell_what_waits(gateway: &Gateway, call: &Call) {
     tell_ledgers(gateway, call).await;
     gateway.exchange_health(call).await;
     if let (true, Ok(config)) = (gateway.binds.telemetry, gateway.config()) {
         gateway.telemetry.deliver(call, config.telemetry_ms).await;
     }
     gateway.export_traces(call).await;
-    answered
 }
 
 /// Counts a request at its end, also when its caller has gone and nothing more is done for it.
@@ -69,11 +74,13 @@ struct Counted<'a> {
     call: &'a Call,
     /// What it is counted as; none for what is not.
     endpoint: Option<&'static str>,
+    /// The path without what differs from call to call; none for what is not known here.
+    template: Option<&'static str>,
 }
 
 impl Drop for Counted<'_> {
     fn drop(&mut self) {
-        let Self { gateway, call, endpoint } = self;
+        let Self { gateway, call, endpoint, template } = self;
         call.observe(|seen| {
             if seen.answered_status == 0 {
                 seen.failed("client_closed_request", 499);
@@ -83,7 +90,7 @@ impl Drop for Counted<'_> {
         if gateway.binds.telemetry && call.head.method() != "OPTIONS" {
             gateway.telemetry.note(call.head.now_ms, endpoint, &call.observed());
         }
-        gateway.tell_request(call, endpoint);
+        gateway.tell_request(call, endpoint, *template);
     }
 }
 

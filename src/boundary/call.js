@@ -129,7 +129,7 @@ function within(namespace, jurisdiction) {
 export class Call {
   /**
    * `answer` takes the response; `resume` goes on in wasm with what a method has brought, and `forget` ends there what waits for
-   * something that will never come.
+   * something that will never come, and tells what it was with a call.
    */
   constructor(request, env, context, answer, resume, forget) {
     this.request = request;
@@ -154,14 +154,14 @@ export class Call {
     this.known = false;
     this.step = null;
     // A caller that goes away takes everything that waits with it. Only what its tenant's ledger knows of comes to its end, cut short,
-    // so that the ledger hears of that too.
+    // so that the ledger hears of that too. Of the rest it is told that it was: a new task does that with this call.
     request.signal.onabort = () => {
       this.gone = true;
       this.controller?.abort();
       this.aside?.abort();
       this.body = null;
       if (this.known) context.waitUntil(this.step);
-      else forget(this.slot);
+      else forget(this.slot, this);
     };
   }
 
@@ -691,19 +691,19 @@ export class Call {
     }
   }
 
-  /** Sends a message to a collector of telemetry: the status of its answer, and the body; "" when there is none. */
+  /** Sends a message to a collector of telemetry: the status of its answer ("" when there is none), its `Retry-After`, the time; and the body. */
   async export(slot, url, headers, body, withinMs) {
     this.known = true;
-    let said = "";
+    let said = "\n";
     let bytes = NOTHING;
     try {
       const response = await fetch(url, { method: "POST", headers: record(headers), body, redirect: "manual", signal: AbortSignal.timeout(withinMs) });
       bytes = new Uint8Array(await response.arrayBuffer());
-      said = String(response.status);
+      said = `${response.status}\n${response.headers.get("retry-after") ?? ""}`;
     } catch {
-      // Said: "".
+      // Said: no status.
     }
-    this.resume(slot, said, bytes);
+    this.resume(slot, `${said}\n${Date.now()}`, bytes);
   }
 }
 

@@ -239,9 +239,14 @@ impl Call {
         self.observed.borrow().clone()
     }
 
+    /// Notes that the caller is known, and may call: what it wants of telemetry counts from now on.
+    pub fn admitted(&self) {
+        self.observe(|seen| seen.admitted = true);
+    }
+
     /// Whether the request has a trace that is kept.
     pub fn is_traced(&self) -> bool {
-        self.observed.borrow().trace.is_some()
+        self.observed.borrow().is_traced()
     }
 
     /// The last time that is known, in ms since 1970, without a look at the clock.
@@ -657,12 +662,19 @@ impl Call {
         self.js.point(&point.index, &point.blobs, &point.doubles);
     }
 
-    /// Sends a message in JSON to a collector of telemetry: the status of its answer and what that says; none when there is no answer. May
-    /// follow an answer.
-    pub async fn export(&self, url: &str, headers: &Lines, body: &str) -> Option<(u16, Vec<u8>)> {
+    /// Sends a message in JSON to a collector of telemetry. May follow an answer.
+    pub async fn export(&self, url: &str, headers: &Lines, body: &str) -> Exported {
         self.js.export(self.inbox.slot(), url, headers.text(), body, EXPORTED_WITHIN_MS);
         let Brought { text, bytes } = self.inbox.next().await;
-        text.parse().ok().map(|status| (status, bytes))
+        let mut lines = text.split('\n');
+        let mut line = || lines.next().unwrap_or_default();
+        Exported { status: line().parse().ok(), retry_after: line().to_owned(), now_ms: line().parse().unwrap_or_default(), body: bytes }
+    }
+
+    /// As [`Self::log_failure`], with what another program says of it: its text, which is no text of a request.
+    pub fn log_failure_told(&self, what: &'static str, doing: &'static str, told: &str) {
+        let told = Value::from(told);
+        self.js.log(&format!("{{\"level\":\"error\",\"failed\":\"{what}\",\"doing\":\"{doing}\",\"told\":{told}}}"));
     }
 
     /// One line for the operator about something that failed behind an answer. Takes fixed words only: no text of a request.
@@ -694,6 +706,19 @@ pub struct Sealing<'a> {
     pub seals: &'a Seals,
     /// Whose it is (the tenant): authenticated with the value.
     pub context: &'a str,
+}
+
+/// What a collector of telemetry has answered.
+#[derive(Debug)]
+pub struct Exported {
+    /// HTTP status; none when there is no answer.
+    pub status: Option<u16>,
+    /// Its `Retry-After`; empty when there is none.
+    pub retry_after: String,
+    /// When it came, in ms since 1970.
+    pub now_ms: u64,
+    /// The body.
+    pub body: Vec<u8>,
 }
 
 /// A call of [`Call::line`] that has ended.

@@ -81,7 +81,6 @@ pub fn resume(slot: Slot, text: String, bytes: Vec<u8>) {
 }
 
 /// Ends a task whose caller has gone, with all that it holds: what it waits for will never come.
-#[wasm_bindgen]
 pub fn forget(slot: Slot) {
     // Dropped outside of the borrow: what a task holds may reach the list when it goes.
     let task = WAITING.with_borrow_mut(|tasks| tasks.remove(&slot));

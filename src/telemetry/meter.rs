@@ -40,14 +40,7 @@ pub struct Meter {
 impl Meter {
     /// Counts a request that has come to its end.
     pub fn note(&self, arrived_ms: u64, endpoint: &str, observed: &Observation) {
-        let mut register = self.register.borrow_mut();
-        let labels = observed.labels(endpoint);
-        register.add(observed.latest_ms.max(arrived_ms), &labels, |series| observed.count(arrived_ms, series));
-        for (place, piece) in observed.pieces.iter().enumerate() {
-            let variant = if piece.variant.is_empty() { &labels.variant } else { &piece.variant };
-            let of_piece = Labels { platform: piece.platform.clone(), variant: variant.clone(), ..labels.clone() };
-            register.add(observed.latest_ms.max(arrived_ms), &of_piece, |series| observed.count_piece(place, piece, series));
-        }
+        observed.note(arrived_ms, endpoint, &mut self.register.borrow_mut());
     }
 
     /// Counts something that is no request.

@@ -15,6 +15,7 @@ pub mod roi;
 pub mod series;
 pub mod settings;
 pub mod sketch;
+pub mod strangers;
 pub mod timing;
 pub mod trace;
 pub mod tracer;

@@ -2,10 +2,10 @@
 
 use std::borrow::Cow;
 
-use super::register::{Labels, OTHER};
+use super::register::{Labels, OTHER, Register};
 use super::request_log::Figures;
 use super::series::{Count, Measure, Series};
-use super::trace::{Request, Trace};
+use super::trace::{Asked, Request, Trace};
 use crate::cloud::models::MicroDollars;
 use crate::protocol::usage::Usage;
 
@@ -79,8 +79,10 @@ pub struct Observation {
     pub calls: u64,
     /// Those that another model answered.
     pub stood_in: u64,
-    /// How long attempts upstream took, in ms; none without one.
+    /// How long attempts upstream took, in ms, streams to their end; none without one.
     pub upstream_ms: Option<u64>,
+    /// Since when the stream of the last attempt comes, in ms since 1970, as long as it does.
+    pub streaming_since_ms: Option<u64>,
     /// When the first bytes of a stream came, in ms since 1970.
     pub first_byte_at_ms: Option<u64>,
     /// The last time that is known, in ms since 1970.
@@ -95,29 +97,96 @@ pub struct Observation {
     pub answered_status: u16,
     /// The id that the answer bears; empty before there is one.
     pub request_id: String,
-    /// Its trace, if it has one that is kept.
+    /// Its trace, if it has one.
     pub trace: Option<Box<Trace>>,
+    /// Whether that is there on the word of a caller alone, which counts once the caller is admitted.
+    pub trace_on_word: bool,
+    /// Whether the caller is known, and may call.
+    pub admitted: bool,
+    /// What calls of each model used and cost.
+    pub by_model: Vec<OfModel>,
+}
+
+/// What the calls of one model used and cost.
+#[derive(Clone, Debug, Default)]
+pub struct OfModel {
+    /// The model, as labels have it.
+    pub model: String,
+    /// The calls that were answered.
+    pub calls: u64,
+    /// What they used.
+    pub usage: Usage,
+    /// What they cost, as far as it is known.
+    pub cost: MicroDollars,
+    /// Those whose price is unknown.
+    pub unpriced: u64,
+}
+
+impl OfModel {
+    fn used(&mut self, usage: Usage, cost: Option<MicroDollars>) {
+        self.calls = self.calls.saturating_add(1);
+        self.usage.prompt_tokens = self.usage.prompt_tokens.saturating_add(usage.prompt_tokens);
+        self.usage.completion_tokens = self.usage.completion_tokens.saturating_add(usage.completion_tokens);
+        match cost {
+            Some(MicroDollars(cost)) => self.cost.0 = self.cost.0.saturating_add(cost),
+            None => self.unpriced = self.unpriced.saturating_add(1),
+        }
+    }
+
+    fn count(&self, series: &mut Series) {
+        for (count, more) in [
+            (Count::PromptTokens, self.usage.prompt_tokens),
+            (Count::CompletionTokens, self.usage.completion_tokens),
+            (Count::CostMicroDollars, self.cost.0),
+            (Count::Unpriced, self.unpriced),
+            (Count::Calls, self.calls),
+        ] {
+            series.count(count, more);
+        }
+        #[expect(clippy::cast_precision_loss, reason = "tokens far below 2^53")]
+        let mut measure = |measure, value: u64| series.measure(measure, value as f64);
+        measure(Measure::Prompt, self.usage.prompt_tokens);
+        measure(Measure::Completion, self.usage.completion_tokens);
+    }
 }
 
 impl Observation {
     /// Begins an attempt upstream, as [`Trace::attempt`] does, if there is a trace.
     pub fn attempt_begins(&mut self, target: &str, model: &str, now_ms: u64) -> Option<String> {
-        self.trace.as_mut().map(|trace| trace.attempt(target, model, now_ms))
+        let traced = self.is_traced();
+        self.trace.as_mut().filter(|_| traced).map(|trace| trace.attempt(target, model, now_ms))
+    }
+
+    /// Whether there is a trace that is kept as far as is known now: a stranger's word alone decides nothing.
+    pub fn is_traced(&self) -> bool {
+        self.trace.is_some() && (self.admitted || !self.trace_on_word)
+    }
+
+    /// Takes the trace out, if it is kept.
+    pub fn take_trace(&mut self) -> Option<Box<Trace>> {
+        let traced = self.is_traced();
+        self.trace.take().filter(|_| traced)
     }
 
     /// Sees the end of a stream from upstream.
     pub fn stream_ended(&mut self, now_ms: u64) {
         self.latest_ms = now_ms;
+        // The attempt was counted to its first byte when that came.
+        if let (Some(since_ms), Some(upstream_ms)) = (self.streaming_since_ms.take(), &mut self.upstream_ms) {
+            *upstream_ms = upstream_ms.saturating_add(now_ms.saturating_sub(since_ms));
+        }
         if let Some(trace) = &mut self.trace {
             trace.stream_ended(now_ms);
         }
     }
 
     /// What the lines and spans of operators say of the request, which came at a time in ms since 1970.
-    pub fn told<'a>(&'a self, method: &'a str, (endpoint, route): (&'a str, &'a str), arrived_ms: u64) -> (Request<'a>, Figures) {
+    pub fn told<'a>(&'a self, asked: Asked<'a>, arrived_ms: u64) -> (Request<'a>, Figures) {
+        let Asked { method, scheme, endpoint, route } = asked;
         let source = self.source.or(self.error.is_none().then_some(Source::Edge));
         let request = Request {
             method,
+            scheme,
             route,
             endpoint,
             tenant: &self.tenant,
@@ -145,13 +214,14 @@ impl Observation {
         (request, figures)
     }
 
-    /// Sees an attempt upstream.
+    /// Sees an attempt upstream: its whole answer, or the first bytes of a stream that goes on until [`Self::stream_ended`].
     pub fn attempt(&mut self, now_ms: u64, elapsed_ms: u32, is_stream: bool) {
         self.latest_ms = now_ms;
         self.attempts = self.attempts.saturating_add(1);
         self.upstream_ms = Some(self.upstream_ms.unwrap_or_default().saturating_add(u64::from(elapsed_ms)));
         if is_stream {
             self.first_byte_at_ms = Some(now_ms);
+            self.streaming_since_ms = Some(now_ms);
         }
     }
 
@@ -164,7 +234,7 @@ impl Observation {
         }
     }
 
-    /// Sees what a call of a model has used and cost.
+    /// Sees what a call of the model that answered last has used and cost.
     pub fn used(&mut self, usage: Usage, cost: Option<MicroDollars>) {
         self.calls = self.calls.saturating_add(1);
         if let Some(trace) = &mut self.trace {
@@ -175,6 +245,13 @@ impl Observation {
         match cost {
             Some(MicroDollars(cost)) => self.cost.0 = self.cost.0.saturating_add(cost),
             None => self.unpriced = self.unpriced.saturating_add(1),
+        }
+        if let Some(of) = self.by_model.iter_mut().find(|of| of.model == self.model) {
+            of.used(usage, cost);
+        } else {
+            let mut of = OfModel { model: self.model.clone(), ..OfModel::default() };
+            of.used(usage, cost);
+            self.by_model.push(of);
         }
     }
 
@@ -204,8 +281,34 @@ impl Observation {
         self.latest_ms.saturating_sub(arrived_ms)
     }
 
-    /// Counts the request, which came at a time in ms since 1970.
+    /// Counts the request, its models and its posts, each under its labels. It came at a time in ms since 1970.
+    pub fn note(&self, arrived_ms: u64, endpoint: &str, register: &mut Register) {
+        let labels = self.labels(endpoint);
+        let at_ms = self.latest_ms.max(arrived_ms);
+        // It is one request, of the model that answered last; what other models used and cost is theirs.
+        let (own, others): (Vec<_>, Vec<_>) = self.by_model.iter().partition(|of| of.model == labels.model);
+        register.add(at_ms, &labels, |series| {
+            self.count_request(arrived_ms, series);
+            own.iter().for_each(|of| of.count(series));
+        });
+        for of in others {
+            let of_model = Labels { model: of.model.clone(), source: Source::Cloud.name().to_owned(), ..labels.clone() };
+            register.add(at_ms, &of_model, |series| of.count(series));
+        }
+        for (place, piece) in self.pieces.iter().enumerate() {
+            let variant = if piece.variant.is_empty() { &labels.variant } else { &piece.variant };
+            let of_piece = Labels { platform: piece.platform.clone(), variant: variant.clone(), ..labels.clone() };
+            register.add(at_ms, &of_piece, |series| self.count_piece(place, piece, series));
+        }
+    }
+
+    /// Counts the request and its models together.
     pub fn count(&self, arrived_ms: u64, series: &mut Series) {
+        self.count_request(arrived_ms, series);
+        self.by_model.iter().for_each(|of| of.count(series));
+    }
+
+    fn count_request(&self, arrived_ms: u64, series: &mut Series) {
         let source = match self.source {
             Some(Source::Cache) => Some(Count::FromCache),
             Some(Source::Cloud) => Some(Count::FromCloud),
@@ -221,18 +324,13 @@ impl Observation {
             series.error(code);
         }
         for (count, more) in [
-            (Count::PromptTokens, self.usage.prompt_tokens),
-            (Count::CompletionTokens, self.usage.completion_tokens),
-            (Count::CostMicroDollars, self.cost.0),
-            (Count::Unpriced, self.unpriced),
             (Count::SavedByCache, self.saved_by_cache.0),
             (Count::SavedByRouting, self.saved_by_routing.0),
-            (Count::Calls, self.calls),
             (Count::StoodIn, self.stood_in),
         ] {
             series.count(count, more);
         }
-        #[expect(clippy::cast_precision_loss, reason = "times and tokens far below 2^53")]
+        #[expect(clippy::cast_precision_loss, reason = "times far below 2^53")]
         let mut measure = |measure, value: u64| series.measure(measure, value as f64);
         measure(Measure::Latency, self.latency_ms(arrived_ms));
         if let Some(at_ms) = self.first_byte_at_ms {
@@ -244,12 +342,6 @@ impl Observation {
         for gain in self.humanizing_gains.iter().filter_map(|gain| hundredths(*gain - LEAST_GAIN)) {
             series.count(Count::Humanized, 1);
             series.count(Count::HumanizingGain, gain);
-        }
-        #[expect(clippy::cast_precision_loss, reason = "tokens far below 2^53")]
-        let mut measure = |measure, value: u64| series.measure(measure, value as f64);
-        if self.calls > 0 {
-            measure(Measure::Prompt, self.usage.prompt_tokens);
-            measure(Measure::Completion, self.usage.completion_tokens);
         }
     }
 

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::strangers::LeftOut;
 use super::trace::Request;
 
 /// What a line says beside what a span does.
@@ -19,6 +20,11 @@ pub struct Figures {
     /// None when the price of a call is unknown.
     pub cost_micro_dollars: Option<u64>,
     pub saved_by_cache: u64,
+}
+
+/// The line about requests of strangers that have none.
+pub fn left_out(LeftOut { lines, traces }: LeftOut) -> String {
+    json!({"level": "warn", "log": "left_out", "of": "requests that were not admitted", "lines": lines, "traces": traces}).to_string()
 }
 
 /// The line. `sample` is the share of requests that have one, so that sums can be scaled; a failure always has one.

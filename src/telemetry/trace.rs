@@ -9,9 +9,15 @@ use crate::protocol::usage::Usage;
 
 /// The most attempts of one request that have spans.
 const MOST_ATTEMPTS: usize = 64;
+/// The longest `tracestate` that goes on: what everybody must let pass (W3C Trace Context, section 3.3.1.5).
+const LONGEST_STATE: usize = 512;
 /// The kinds of spans that there are here (opentelemetry/proto/trace/v1/trace.proto).
 const SERVER: u8 = 2;
 const CLIENT: u8 = 3;
+/// What stands for a method that is none of the known ones, by OpenTelemetry's word.
+pub const OTHER_METHOD: &str = "_OTHER";
+/// What stands for a path that there is not.
+const UNKNOWN_PATH: &str = "/{unknown}";
 /// The status of a span that failed, by the same file.
 const FAILED: u8 = 2;
 /// `sampled`, and that it is known whether the parent is of another process (there too).
@@ -60,6 +66,8 @@ pub struct Trace {
     trace: u128,
     parent: Option<u64>,
     span: u64,
+    /// The caller's `tracestate`; empty when there is none.
+    state: String,
     attempts: Vec<Attempt>,
     /// Attempts that had no room for a span of their own.
     left_out: u64,
@@ -84,7 +92,17 @@ impl Trace {
         // Ids must not be all zero (W3C Trace Context, section 3.2.2).
         let own = (u128::from(drawn.0) << 64 | u128::from(drawn.1)).max(1);
         let trace = parent.map_or(own, |parent| parent.trace);
-        Self { trace, parent: parent.map(|parent| parent.span), span: span.max(1), attempts: Vec::new(), left_out: 0 }
+        let parent = parent.map(|parent| parent.span);
+        Self { trace, parent, span: span.max(1), state: String::new(), attempts: Vec::new(), left_out: 0 }
+    }
+
+    /// With the caller's `tracestate`, which belongs to its `traceparent`; without one there is none.
+    #[must_use]
+    pub fn with_state(mut self, state: &str) -> Self {
+        if self.parent.is_some() && state.len() <= LONGEST_STATE && state.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+            state.clone_into(&mut self.state);
+        }
+        self
     }
 
     /// The trace's id in hexadecimal digits.
@@ -144,8 +162,16 @@ impl Trace {
     /// All spans as OTLP/JSON, the request's own first, with commas between them; and how many they are.
     pub fn spans(&self, request: &Request<'_>, upstream: &Upstream<'_>) -> (String, u64) {
         let failed = (request.status >= 500).then_some(FAILED);
-        let mut attributes =
-            vec![text("http.request.method", request.method), text("http.route", request.route), text("maya.endpoint", request.endpoint)];
+        // Paths have ids of people in them, so what stands for the path is its template.
+        let mut attributes = vec![
+            text("http.request.method", request.method),
+            text("url.scheme", request.scheme),
+            text("url.path", request.route.unwrap_or(UNKNOWN_PATH)),
+            text("maya.endpoint", request.endpoint),
+        ];
+        if let Some(route) = request.route {
+            attributes.push(text("http.route", route));
+        }
         for (name, value) in [
             ("maya.tenant", request.tenant),
             ("maya.model", request.model),
@@ -168,7 +194,7 @@ impl Trace {
             id: self.span,
             parent: self.parent,
             flags: if self.parent.is_some() { FLAGS | PARENT_IS_REMOTE } else { FLAGS },
-            name: [request.method, " ", request.route].concat(),
+            name: name(request),
             kind: SERVER,
             times: (request.began_ms, request.ended_ms),
             failed,
@@ -233,6 +259,9 @@ impl Trace {
             if let Some(parent) = span.parent {
                 written.insert("parentSpanId".to_owned(), format!("{parent:016x}").into());
             }
+            if !self.state.is_empty() {
+                written.insert("traceState".to_owned(), self.state.as_str().into());
+            }
             if let Some(code) = span.failed {
                 written.insert("status".to_owned(), json!({"code": code}));
             }
@@ -252,12 +281,32 @@ struct Span {
     attributes: Vec<Value>,
 }
 
+/// `{method} {route}`, as far as both are known (OpenTelemetry, "Semantic conventions for HTTP spans", Name).
+fn name(request: &Request<'_>) -> String {
+    let method = if request.method == OTHER_METHOD { "HTTP" } else { request.method };
+    request.route.map_or_else(|| method.to_owned(), |route| [method, " ", route].concat())
+}
+
+/// What a request asks for, as far as operators are told.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Asked<'a> {
+    /// The method, if it is a known one; else [`OTHER_METHOD`].
+    pub method: &'a str,
+    /// `https` or `http`.
+    pub scheme: &'a str,
+    /// What it is counted as.
+    pub endpoint: &'a str,
+    /// The path's template; none for a path that there is not.
+    pub route: Option<&'a str>,
+}
+
 /// What the request's own span says.
 #[derive(Clone, Copy, Debug, Default)]
 #[expect(missing_docs, reason = "each is named for what it is; texts are empty when there is nothing to say")]
 pub struct Request<'a> {
     pub method: &'a str,
-    pub route: &'a str,
+    pub scheme: &'a str,
+    pub route: Option<&'a str>,
     pub endpoint: &'a str,
     pub tenant: &'a str,
     pub model: &'a str,

@@ -122,6 +122,23 @@ describe("analytics", () => {
     }
   });
 
+  test("count a caller that goes away and that nobody follows, with a ledger or without", async () => {
+    for (const ledger of [false, true]) {
+      const both = await startEdge({ vars: { CEREBRAS_BASE_URL: standIn.url, TELEMETRY_MS: 100 }, twin: true, ledger });
+      try {
+        const call = leavable(both, chat("Wait [[latency=3000]]"));
+        await pause(800);
+        call.leave();
+        // The other isolate is asked: the one that was called must tell by itself.
+        const totals = async () => (await analytics("", ADMIN_SECRET, both.twin)).totals;
+        await eventually(async () => (await totals()).requests === 1, `the request is counted, ledger: ${ledger}`);
+        assert.deepEqual((await totals()).errors_by_type, { client_closed_request: 1 });
+      } finally {
+        await both.stop();
+      }
+    }
+  });
+
   test("count a caller that goes away", async () => {
     const { totals } = await analytics();
     const call = leavable(edge, chat("Wait [[latency=2000]]"));

@@ -7,7 +7,7 @@ import http from "node:http";
 import net from "node:net";
 import path from "node:path";
 import { after, before, describe, test } from "node:test";
-import { KEY, chat, eventually, post, startEdge, startStandIn } from "./edge.mjs";
+import { KEY, administer, chat, eventually, leavable, pause, post, startEdge, startStandIn } from "./edge.mjs";
 
 const PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 const SECRET = "Zanzibar";
@@ -23,9 +23,9 @@ async function startCollector() {
     const pieces = [];
     request.on("data", (piece) => pieces.push(piece));
     request.on("end", () => {
-      const { status, body } = answers.shift() ?? { status: 200, body: "{}" };
-      messages.push({ path: request.url, headers: request.headers, text: Buffer.concat(pieces).toString(), status });
-      response.writeHead(status, { "content-type": "application/json" }).end(body);
+      const { status, body, headers } = answers.shift() ?? { status: 200, body: "{}" };
+      messages.push({ at: Date.now(), path: request.url, headers: request.headers, text: Buffer.concat(pieces).toString(), status });
+      response.writeHead(status, { "content-type": "application/json", ...headers }).end(body);
     });
   });
   await new Promise((ready) => server.listen(0, "127.0.0.1", ready));
@@ -66,6 +66,10 @@ describe("a trace", () => {
     assert.equal(own.parentSpanId, "b7ad6b7169203331");
     assert.equal(own.kind, 2);
     assert.equal(own.name, "POST /v1/chat/completions");
+    assert.equal(attribute(own, "http.route"), "/v1/chat/completions");
+    assert.equal(attribute(own, "url.path"), "/v1/chat/completions");
+    assert.equal(attribute(own, "url.scheme"), "http");
+    assert.deepEqual([own.traceState, attempt.traceState], ["a=b", "a=b"]);
     assert.equal(attribute(own, "maya.tenant"), "acme");
     assert.equal(attribute(own, "maya.request_id"), "r-1");
     assert.equal(attribute(own, "http.response.status_code"), "200");
@@ -97,6 +101,26 @@ describe("a trace", () => {
     assert.equal(attempt.endTimeUnixNano, own.endTimeUnixNano);
   });
 
+  test("of a slow stream is as long as what its line and the metrics say of upstream", async () => {
+    const own = await traced({ LOG_SAMPLE: 1 });
+    try {
+      // The first request of an isolate waits for more than Cerebras.
+      await (await post(own, chat("Hello"))).text();
+      const trace = "5".repeat(32);
+      const slow = chat("Go on [[words=20]] [[chunk=40]]", { stream: true });
+      await (await post(own, slow, { traceparent: `00-${trace}-${"2".repeat(16)}-01`, "x-request-id": "slow" })).text();
+      const [, attempt] = await spansOf(trace, 2);
+      const took = Number((BigInt(attempt.endTimeUnixNano) - BigInt(attempt.startTimeUnixNano)) / 1_000_000n);
+      assert.ok(took > 400, `${took} ms`);
+      const line = await eventually(() => lines(own).find(({ request_id }) => request_id === "slow"), "its line");
+      assert.ok(Math.abs(line.upstream_ms - took) < 50, `${line.upstream_ms} of ${took} ms`);
+      const { totals } = await (await administer(own, "GET", "/v1/analytics")).json();
+      assert.ok(Math.abs(totals.upstream_ms.p50 - took) < 50 + took / 50, `${totals.upstream_ms.p50} of ${took} ms`);
+    } finally {
+      await own.stop();
+    }
+  });
+
   test("is begun where the caller has none, and left alone where the caller keeps none", async () => {
     await (await post(edge, chat("Hello"), { "x-request-id": "own-trace" })).text();
     const own = await eventually(() => collector.spans().find((span) => attribute(span, "maya.request_id") === "own-trace"), "a trace of its own");
@@ -118,6 +142,18 @@ describe("a trace", () => {
     assert.equal(span.status, undefined, "a fault of the caller's is none of the server's");
   });
 
+  test("names the route, and neither a person in a path nor a path that there is not", async () => {
+    const get = (path, id) => fetch(edge.url + path, { headers: { authorization: `Bearer ${KEY}`, "x-request-id": id } }).then((answer) => answer.text());
+    const spanOf = (id) => eventually(() => collector.spans().find((span) => attribute(span, "maya.request_id") === id), `the span of ${id}`);
+    await get("/v1/users/ana%40studio.example/export", "of-a-person");
+    const person = await spanOf("of-a-person");
+    assert.deepEqual([person.name, attribute(person, "http.route"), attribute(person, "url.path")], ["GET /v1/users/{id}/export", "/v1/users/{id}/export", "/v1/users/{id}/export"]);
+    await get("/v1/people/ana%40studio.example", "nowhere");
+    const nowhere = await spanOf("nowhere");
+    assert.deepEqual([nowhere.name, attribute(nowhere, "http.route"), attribute(nowhere, "url.path")], ["GET", undefined, "/{unknown}"]);
+    assert.ok(!collector.messages.some(({ text }) => /ana(%40|@)/.test(text)));
+  });
+
   test("is sent with the operator's headers, and holds no prompt, answer, key or end user", async () => {
     const answer = await post(edge, chat(`Say ${SECRET}`, { user: "ana@studio.example" }), { "x-request-id": "secret" });
     const { choices } = await answer.json();
@@ -127,6 +163,20 @@ describe("a trace", () => {
       assert.equal(headers["content-type"], "application/json");
       assert.equal(headers["x-collector-key"], "let me in");
       for (const word of [SECRET, choices[0].message.content, KEY, "ana@studio.example", "csk-e2e", "let me in"]) assert.ok(!text.includes(word), word);
+    }
+  });
+
+  test("of a caller that went away before it was answered is sent without another request", async () => {
+    const own = await startEdge({ vars: { CEREBRAS_BASE_URL: standIn.url, TELEMETRY_MS: 50, OTLP_ENDPOINT: collector.url }, ledger: false });
+    try {
+      const trace = "8".repeat(32);
+      const call = leavable(own, chat("Wait [[latency=3000]]"), { traceparent: `00-${trace}-${"2".repeat(16)}-01` });
+      await pause(800);
+      call.leave();
+      const [span] = await spansOf(trace, 1);
+      assert.equal(attribute(span, "error.type"), "client_closed_request");
+    } finally {
+      await own.stop();
     }
   });
 
@@ -144,9 +194,12 @@ describe("a trace", () => {
     collector.fails({ status: 400, body: "" });
     await named("given-up");
     await eventually(() => edge.logs.some((line) => line.includes("spans lost") && line.includes('"count":2')), "the operator is told");
-    collector.fails({ status: 200, body: '{"partialSuccess":{"rejectedSpans":"1"}}' });
+    const errorMessage = `no room\n\u00e9${"x".repeat(300)}`;
+    collector.fails({ status: 200, body: JSON.stringify({ partialSuccess: { rejectedSpans: "1", errorMessage } }) });
     await named("partly");
     await eventually(() => edge.logs.some((line) => line.includes("spans lost") && line.includes('"count":1')), "of what was rejected, too");
+    const words = await eventually(() => edge.logs.find((line) => line.includes("the collector's words")), "and why");
+    assert.equal(JSON.parse(words.slice(words.indexOf("{"))).told, `no room??${"x".repeat(191)}`);
   });
 
   test("is read by OpenTelemetry's own definitions", (t) => {
@@ -180,6 +233,69 @@ print(spans)`;
     const taken = collector.messages.filter(({ status }) => status === 200).map(({ text }) => text);
     const read = execFileSync(python, ["-c", program], { input: JSON.stringify(taken), encoding: "utf8" });
     assert.equal(Number(read), collector.spans().length);
+  });
+});
+
+describe("a collector that is busy", () => {
+  test("is left alone for as long as it says, whatever comes meanwhile, and gets all of it then", async () => {
+    const own = await startCollector();
+    const edge = await traced({ OTLP_ENDPOINT: own.url, TELEMETRY_MS: 10 });
+    try {
+      own.fails({ status: 429, body: "", headers: { "retry-after": "2" } });
+      const began = Date.now();
+      let count = 0;
+      while (Date.now() - began < 1500) {
+        await (await post(edge, chat("Hello"), { "x-request-id": `busy-${count++}` })).text();
+        await pause(40);
+      }
+      assert.equal(own.messages.length, 1, "it was asked once");
+      const has = () => new Set(own.spans().map((span) => attribute(span, "maya.request_id")));
+      await eventually(() => Array.from({ length: count }, (_, at) => `busy-${at}`).every((id) => has().has(id)), "all have come");
+      const [first, second] = own.messages;
+      assert.ok(second.at - first.at >= 1950, `${second.at - first.at} ms`);
+      assert.ok(!edge.logs.some((line) => line.includes("spans lost")));
+    } finally {
+      own.stop();
+      await edge.stop();
+    }
+  });
+});
+
+describe("what strangers send", () => {
+  const wrong = { authorization: "Bearer wrong" };
+
+  test("does not begin a trace by its traceparent, which counts for who is admitted", async () => {
+    const edge = await traced({ TRACE_SAMPLE: 0.000001 });
+    try {
+      const named = (digit) => ({ traceparent: `00-${digit.repeat(32)}-${"2".repeat(16)}-01` });
+      await (await post(edge, chat("Hello"), { ...wrong, ...named("6") })).text();
+      await (await post(edge, chat("Hello"), named("7"))).text();
+      await eventually(() => collector.spans().filter(({ traceId }) => traceId === "7".repeat(32)).length === 2, "the caller's trace");
+      assert.ok(!collector.spans().some(({ traceId }) => traceId === "6".repeat(32)));
+    } finally {
+      await edge.stop();
+    }
+  });
+
+  test("has some lines and traces a second, and a word on what was left out", async () => {
+    const edge = await traced({});
+    try {
+      const flood = 200;
+      await Promise.all(Array.from({ length: flood }, (_, at) => post(edge, chat("Hello"), { ...wrong, traceparent: PARENT, "x-request-id": `flood-${at}` }).then((answer) => answer.text())));
+      await pause(1100);
+      await (await post(edge, chat("Hello"), { "x-request-id": "known" })).text();
+      const left = () => edge.logs.filter((line) => line.includes('"log":"left_out"')).map((line) => JSON.parse(line.slice(line.indexOf("{"))));
+      const sum = (name) => left().reduce((sum, line) => sum + line[name], 0);
+      await eventually(() => sum("lines") > 0, "the word");
+      const told = lines(edge).filter(({ request_id }) => request_id.startsWith("flood-")).length;
+      assert.ok(told >= 10 && told < flood / 2, `${told} lines`);
+      assert.equal(told + sum("lines"), flood);
+      assert.equal(sum("traces"), sum("lines"));
+      await eventually(() => collector.spans().some((span) => attribute(span, "maya.request_id") === "known"), "a caller's span");
+      assert.equal(collector.spans().filter((span) => attribute(span, "maya.request_id")?.startsWith("flood-")).length, told);
+    } finally {
+      await edge.stop();
+    }
   });
 });
 
