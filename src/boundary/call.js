@@ -691,7 +691,7 @@ export class Call {
     }
   }
 
-  /** Sends a message to a collector of telemetry: the status of its answer ("" when there is none), its `Retry-After`, the time; and the body. */
+  /** Sends a message to a collector of telemetry: the status of its answer, its `Retry-After`, the time; and the body. No answer, no status. */
   async export(slot, url, headers, body, withinMs) {
     this.known = true;
     let said = "\n";
