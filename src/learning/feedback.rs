@@ -345,6 +345,34 @@ impl Feedback {
     }
 }
 
+/// What experiments measure by, as far as a later word says something else of it than an earlier one. Stars and thumb are one rating: what is
+/// said by one takes the place of what was said by the other, in the other's terms, for nothing that was told can be untold.
+pub fn changed(before: &Feedback, after: &Feedback) -> Vec<(Metric, f64)> {
+    let (old, mut new) = (before.values(), after.values());
+    let known = |values: &[(Metric, f64)], metric: Metric| values.iter().find(|(other, _)| *other == metric).map(|(_, value)| *value);
+    if let Some(rated) = after.rated() {
+        for (metric, value) in [(Metric::ThumbsUp, f64::from(u8::from(rated > 0.5))), (Metric::Rating, 1.0 + 4.0 * rated)] {
+            if known(&old, metric).is_some() && known(&new, metric).is_none() {
+                new.push((metric, value));
+            }
+        }
+    }
+    new.retain(|(metric, value)| known(&old, *metric) != Some(*value));
+    new
+}
+
+/// Values with those of others of the same order: of each the mean over all that have it.
+pub fn mean(mut values: Vec<(Metric, f64)>, others: &[Feedback]) -> Vec<(Metric, f64)> {
+    for (metric, value) in &mut values {
+        let (mut sum, mut count) = (*value, 1.0);
+        for (_, other) in others.iter().flat_map(Feedback::values).filter(|(other, _)| other == metric) {
+            (sum, count) = (sum + other, count + 1.0);
+        }
+        *value = sum / count;
+    }
+    values
+}
+
 fn check_engagement(engagement: &Engagement) -> Result<(), Error> {
     let figures = engagement.figures();
     if figures.iter().all(|(_, figure)| figure.is_none()) {

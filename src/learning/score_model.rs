@@ -180,19 +180,27 @@ pub struct Learnt {
     pub calibration: Calibration,
     /// How models were rated: how often, and the sum of ratings from 0 to 1.
     pub ratings: BTreeMap<String, (u32, f64)>,
+    /// Whether it rests on the feedback that is kept, and on nothing else: what earlier versions have learnt may not.
+    pub exact: bool,
 }
 
 impl Learnt {
     /// Learns how a post does. `before` is what was known of it until now, whose place this takes. A post is foreseen once, before the first
     /// word of it.
     pub fn see(&mut self, post: &Post, before: Option<&Engagement>, now: Option<&Engagement>) {
-        let (old, new) = (before.and_then(outcome), now.and_then(outcome));
-        if old == new {
+        self.see_anew((post, before), (post, now));
+    }
+
+    /// As [`Self::see`], of a post that was another until now: somebody has edited it.
+    pub fn see_anew(&mut self, before: (&Post, Option<&Engagement>), now: (&Post, Option<&Engagement>)) {
+        let (post, new) = (now.0, now.1.and_then(outcome));
+        let old = before.1.and_then(outcome);
+        if old == new && before.0 == post {
             return;
         }
         match old {
             Some((y, by_rate)) => {
-                if let Some(x) = post.explained_by(by_rate) {
+                if let Some(x) = before.0.explained_by(by_rate) {
                     self.sums.add(&x, y, -1.0);
                 }
             }
@@ -227,6 +235,21 @@ impl Learnt {
         if let Some(now) = now {
             (*count, *sum) = (count.saturating_add(1), *sum + now);
         }
+        // Whose last rating is gone is as if it had never been rated.
+        if *count == 0 {
+            self.ratings.remove(model);
+        }
+    }
+
+    /// How models were rated, for people: those that were rated most first.
+    pub fn models_told(&self) -> Value {
+        let mut models: Vec<(&String, &(u32, f64))> = self.ratings.iter().filter(|(_, (count, _))| *count > 0).collect();
+        models.sort_by_key(|(_, (count, _))| std::cmp::Reverse(*count));
+        let told = |(model, (count, sum)): (&String, &(u32, f64))| {
+            let mean = (1000.0 * sum / f64::from(*count)).round() / 1000.0;
+            json!({"model": model, "ratings": count, "mean": mean.clamp(0.0, 1.0)})
+        };
+        models.into_iter().map(told).collect()
     }
 
     /// How many posts it rests on.

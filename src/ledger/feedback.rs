@@ -7,7 +7,10 @@ use super::books::{Books, value};
 use super::message::{Called, Event, Given};
 use super::storage::{Failure, Row, Storage, cells};
 use super::terms::Span;
-use crate::learning::feedback::Feedback;
+use crate::content::platform::Platform;
+use crate::content::score::score;
+use crate::learning::experiment::definition::Metric;
+use crate::learning::feedback::{Feedback, changed, mean};
 use crate::learning::score_model::{Learnt, Post};
 use crate::protocol::json::typed;
 
@@ -15,12 +18,19 @@ use crate::protocol::json::typed;
 const GIVEN_MS: u64 = 30 * 86_400_000;
 /// The most answers that are remembered: the oldest go.
 const MOST_GIVEN: u64 = 500_000;
-/// The most answers of which is kept what was said: the oldest go. What they taught stays.
+/// The most answers of which is kept what was said, and the most of those that are approved, which are examples of a brand: the oldest go,
+/// and with them what they taught. They are counted apart, so that thumbs never drive out an example.
 const MOST_FEEDBACK: u64 = 20_000;
+const MOST_APPROVED: u64 = 5_000;
 /// How often something may be said of one answer.
 const MOST_REVISIONS: u64 = 100;
-/// From how many answers is learnt anew when a person's have to be forgotten.
-const MOST_RELEARNT: u64 = 5_000;
+/// How many rows are read at once when all is learnt anew.
+const RELEARNT_AT_ONCE: u64 = 2_000;
+/// What is read of a row to learn from it, or to take out what it taught: not its texts, which may be long.
+const LESSON: &str = "what, json_remove(said, '$.text', '$.edited_text', '$.instruction')";
+/// Rows that are examples, and those that are not: as the indexes have them.
+const APPROVED: &str = "said ->> '$.approved' = 1";
+const UNAPPROVED: &str = "COALESCE(said ->> '$.approved', 0) = 0";
 /// The most rows in an export.
 const MOST_EXPORTED: u64 = 10_000;
 
@@ -65,6 +75,17 @@ impl What {
         // What another version wrote teaches nothing.
         typed::read(text).unwrap_or_default()
     }
+
+    /// With what a text that was published in the answer's place is: its figures say nothing of the text that nobody saw. By the rules that
+    /// the platform has published; an operator's own are not known here.
+    fn rewritten(mut self, text: Option<&str>) -> Self {
+        if let (Some(post), Some(text)) = (&mut self.post, text)
+            && let Some(platform) = Platform::parse(&post.platform)
+        {
+            *post = Post::of(platform, &score(&platform.published(), text).effects);
+        }
+        self
+    }
 }
 
 impl<S: Storage> Books<S> {
@@ -106,13 +127,52 @@ impl<S: Storage> Books<S> {
     }
 
     /// Forgets answers that are old.
-    pub(super) fn tidy_given(&mut self) {
+    pub(super) fn tidy_given(&mut self) -> Result<(), Failure> {
         self.batch.add("DELETE FROM given WHERE at_ms <= ?1", cells![self.now_ms.saturating_sub(self.given_ms())]);
         self.batch
             .add("DELETE FROM given WHERE at_ms < (SELECT at_ms FROM given ORDER BY at_ms DESC LIMIT 1 OFFSET ?1)", cells![MOST_GIVEN]);
         if let Some(Span(ms)) = self.tenant.retention.usage {
-            self.batch.add("DELETE FROM feedback WHERE changed_ms <= ?1", cells![self.now_ms.saturating_sub(ms)]);
+            let mut learnt = self.learnt()?;
+            if self.drop_feedback(&mut learnt, "changed_ms <= ?1", self.now_ms.saturating_sub(ms), "")? {
+                self.keep_fact("learnt", serde_json::to_string(&learnt)?);
+            }
         }
+        Ok(())
+    }
+
+    /// Removes rows of feedback, and takes what they taught out of what was learnt: so it always rests on the rows that there are, and no
+    /// answer teaches twice. One row, which this message writes, stays. Whether there were any.
+    fn drop_feedback(&mut self, learnt: &mut Learnt, which: &str, bound: u64, stays: &str) -> Result<bool, Failure> {
+        let which = format!("{which} AND id <> ?2");
+        let rows = self.storage.query(&format!("SELECT {LESSON} FROM feedback WHERE {which}"), &cells![bound, stays])?;
+        for row in &rows {
+            let (what, said) = (What::read(row.text(0)), typed::read::<Feedback>(row.text(1)).unwrap_or_default());
+            learnt.rate(&what.model, said.rated(), None);
+            if let Some(post) = &what.post {
+                learnt.see(post, said.engagement.as_ref(), None);
+            }
+        }
+        if !rows.is_empty() {
+            self.batch.add(format!("DELETE FROM feedback WHERE {which}"), cells![bound, stays]);
+        }
+        Ok(!rows.is_empty())
+    }
+
+    /// Drops the oldest rows beyond as many as are kept, of examples and of others, to have room for one that this message writes.
+    fn drop_oldest(&mut self, learnt: &mut Learnt, id: &str) -> Result<(), Failure> {
+        for (kind, most) in [(UNAPPROVED, MOST_FEEDBACK), (APPROVED, MOST_APPROVED)] {
+            let sql = format!("SELECT changed_ms FROM feedback WHERE {kind} ORDER BY changed_ms DESC LIMIT 1 OFFSET ?1");
+            if let Some(first) = self.storage.query(&sql, &cells![most.saturating_sub(2)])?.first() {
+                self.drop_feedback(learnt, &format!("changed_ms < ?1 AND {kind}"), first.number(0), id)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// When the first row of feedback is to go, in ms since 1970, if the tenant lets none become older than it says.
+    pub(super) fn feedback_stale_ms(&self, oldest_ms: Option<u64>) -> Option<u64> {
+        let Span(ms) = self.tenant.retention.usage?;
+        oldest_ms.map(|oldest_ms| oldest_ms.saturating_add(ms))
     }
 
     /// Hears what is said of an answer. Reply: `{"ok": true, "new": …, "answer": {…}}`, or `{"error": code}`, with the field that is wrong
@@ -139,7 +199,9 @@ impl<S: Storage> Books<S> {
             Ok(after) => after,
             Err(error) => return Ok(json!({"error": "wrong_value", "param": error.param, "message": error.message})),
         };
-        let what = What::read(row.text(2));
+        let earlier = What::read(row.text(2));
+        let text = after.edited_text.as_deref().filter(|_| after.edited_text != before.edited_text);
+        let what = earlier.clone().rewritten(text);
         let mut copy = false;
         if after != before {
             if revision > MOST_REVISIONS {
@@ -147,38 +209,52 @@ impl<S: Storage> Books<S> {
             }
             self.batch.add(
                 "INSERT OR REPLACE INTO feedback (id, at_ms, changed_ms, alias, revisions, what, said) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-                cells![id, row.number(0), self.now_ms, &alias, revision, row.text(2), serde_json::to_string(&after)?],
+                cells![id, row.number(0), self.now_ms, &alias, revision, serde_json::to_string(&what)?, serde_json::to_string(&after)?],
             );
-            if new {
-                self.batch.add(
-                    "DELETE FROM feedback WHERE changed_ms < (SELECT changed_ms FROM feedback ORDER BY changed_ms DESC LIMIT 1 OFFSET ?1)",
-                    cells![MOST_FEEDBACK],
-                );
+            if let Some(stale_ms) = self.feedback_stale_ms(Some(self.now_ms)) {
+                self.stale_from(stale_ms);
             }
-            self.learn(&what, &before, &after)?;
+            let mut learnt = self.learnt()?;
+            learnt.rate(&what.model, before.rated(), after.rated());
+            if let (Some(old), Some(post)) = (&earlier.post, &what.post) {
+                learnt.see_anew((old, before.engagement.as_ref()), (post, after.engagement.as_ref()));
+            }
+            if new || after.approved != before.approved {
+                self.drop_oldest(&mut learnt, id)?;
+            }
+            self.keep_fact("learnt", serde_json::to_string(&learnt)?);
             if !what.exposure.is_empty() {
-                self.reward(None, &what.exposure, &after.values())?;
-                copy = self.conclude_experiments()?;
+                let told = self.told_of_exposure(id, &what.exposure, &before, &after)?;
+                if !told.is_empty() {
+                    self.reward(None, &what.exposure, &told)?;
+                    copy = self.conclude_experiments()?;
+                }
             }
         }
         let gained = after.gained(&before, row.number(0), self.now_ms);
         Ok(json!({"ok": true, "new": new, "copy": copy, "gained": gained, "answer": told(id, row.number(0), self.now_ms, &what, &after)}))
     }
 
-    fn learn(&mut self, what: &What, before: &Feedback, after: &Feedback) -> Result<(), Failure> {
-        let mut learnt = self.learnt()?;
-        learnt.rate(&what.model, before.rated(), after.rated());
-        if let Some(post) = &what.post {
-            learnt.see(post, before.engagement.as_ref(), after.engagement.as_ref());
+    /// What an experiment is to hear of an answer: what has changed alone, for something else may have been told of it in the meantime. The
+    /// posts of an order are one answer to it, so it hears the mean over those of which the value is known.
+    fn told_of_exposure(&self, id: &str, exposure: &str, before: &Feedback, after: &Feedback) -> Result<Vec<(Metric, f64)>, Failure> {
+        let changed = changed(before, after);
+        if changed.is_empty() {
+            return Ok(changed);
         }
-        self.keep_fact("learnt", serde_json::to_string(&learnt)?);
-        Ok(())
+        let sql = "SELECT json_remove(said, '$.text', '$.edited_text', '$.instruction') FROM feedback \
+                   WHERE what ->> '$.exposure' = ?1 AND id <> ?2";
+        let rows = self.storage.query(sql, &cells![exposure, id])?;
+        let others: Vec<Feedback> = rows.iter().map(|row| typed::read(row.text(0)).unwrap_or_default()).collect();
+        Ok(mean(changed, &others))
     }
 
     /// What feedback has taught of scores.
     pub(super) fn learnt(&self) -> Result<Learnt, Failure> {
         let rows = self.storage.query("SELECT value FROM facts WHERE name = 'learnt'", &[])?;
-        Ok(rows.first().and_then(|row| typed::read(row.text(0)).ok()).unwrap_or_default())
+        // Without a row nothing was learnt, so that nothing is left of anybody.
+        let nothing = || Learnt { exact: true, ..Learnt::default() };
+        Ok(rows.first().map_or_else(nothing, |row| typed::read(row.text(0)).unwrap_or_default()))
     }
 
     /// Answers of which something was said, the last first; of a brand, those that may serve as its examples.
@@ -189,7 +265,7 @@ impl<S: Storage> Books<S> {
                 self.storage.query(sql, &cells![limit])?
             }
             Some(brand) => {
-                let sql = "SELECT id, at_ms, changed_ms, what, said FROM feedback WHERE said ->> '$.approved' AND \
+                let sql = "SELECT id, at_ms, changed_ms, what, said FROM feedback WHERE said ->> '$.approved' = 1 AND \
                            COALESCE(said ->> '$.brand', what ->> '$.brand') = ?2 ORDER BY changed_ms DESC, id LIMIT ?1";
                 self.storage.query(sql, &cells![limit, brand])?
             }
@@ -200,20 +276,15 @@ impl<S: Storage> Books<S> {
     /// What was learnt: `{"answers", "feedback", "score": {…}, "models": [{"model", "ratings", "mean"}], "examples": [{"brand", "approved"}]}`.
     pub(super) fn learned(&self) -> Result<Value, Failure> {
         let count = |sql: &str| self.storage.query(sql, &[]).map(|rows| rows.first().map_or(0, |row| row.number(0)));
-        // Means come as whole thousandths: the storage's numbers are whole.
-        let rated = "SELECT what ->> '$.model', COUNT(*), CAST(1000 * AVG(COALESCE((said ->> '$.rating' - 1) / 4.0, \
-                     said ->> '$.thumb' = 'up')) AS INTEGER) FROM feedback WHERE said ->> '$.rating' IS NOT NULL \
-                     OR said ->> '$.thumb' IS NOT NULL GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 100";
-        let approved = "SELECT COALESCE(said ->> '$.brand', what ->> '$.brand'), COUNT(*) FROM feedback WHERE said ->> '$.approved' \
-                        GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 100";
-        let models = self.storage.query(rated, &[])?;
+        let approved = "SELECT COALESCE(said ->> '$.brand', what ->> '$.brand'), COUNT(*) FROM feedback \
+                        WHERE said ->> '$.approved' = 1 GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 100";
         let examples = self.storage.query(approved, &[])?;
-        let thousandths = |row: &Row| f64::from(u32::try_from(row.number(2)).unwrap_or_default()) / 1000.0;
+        let learnt = self.learnt()?;
         Ok(json!({
             "answers": count("SELECT COUNT(*) FROM given")?,
             "feedback": count("SELECT COUNT(*) FROM feedback")?,
-            "score": self.learnt()?.told(),
-            "models": models.iter().map(|row| json!({"model": row.text(0), "ratings": row.number(1), "mean": thousandths(row)})).collect::<Value>(),
+            "score": learnt.told(),
+            "models": learnt.models_told(),
             "examples": examples.iter().map(|row| json!({"brand": row.maybe_text(0), "approved": row.number(1)})).collect::<Value>(),
         }))
     }
@@ -232,23 +303,37 @@ impl<S: Storage> Books<S> {
     pub(super) fn forget_feedback(&mut self, alias: &str) -> Result<(), Failure> {
         self.batch.add("DELETE FROM given WHERE alias = ?1", cells![alias]);
         let theirs = "SELECT COUNT(*) FROM feedback WHERE alias = ?1";
-        if self.storage.query(theirs, &cells![alias])?.first().is_none_or(|row| row.number(0) == 0) {
+        let none = self.storage.query(theirs, &cells![alias])?.first().is_none_or(|row| row.number(0) == 0);
+        // What an earlier version has learnt may rest on rows that are gone, and they may have been the person's.
+        if none && self.learnt()?.exact {
             return Ok(());
         }
         self.batch.add("DELETE FROM feedback WHERE alias = ?1", cells![alias]);
-        let sql = "SELECT what, said FROM (SELECT what, said, at_ms FROM feedback WHERE alias <> ?1 ORDER BY at_ms DESC LIMIT ?2) \
-                   ORDER BY at_ms";
-        let mut learnt = Learnt::default();
-        for row in self.storage.query(sql, &cells![alias, MOST_RELEARNT])? {
-            let said: Feedback = typed::read(row.text(1)).unwrap_or_default();
-            let what = What::read(row.text(0));
-            learnt.rate(&what.model, None, said.rated());
-            if let Some(post) = what.post {
-                learnt.see(&post, None, said.engagement.as_ref());
-            }
-        }
+        let learnt = self.relearnt(alias)?;
         self.keep_fact("learnt", serde_json::to_string(&learnt)?);
         Ok(())
+    }
+
+    /// What all rows teach but a person's.
+    fn relearnt(&self, alias: &str) -> Result<Learnt, Failure> {
+        let sql = format!(
+            "SELECT {LESSON}, changed_ms, id FROM feedback WHERE alias <> ?1 AND (changed_ms, id) > (?2, ?3) \
+             ORDER BY changed_ms, id LIMIT ?4"
+        );
+        let mut learnt = Learnt { exact: true, ..Learnt::default() };
+        let mut behind = (0, String::new());
+        loop {
+            let rows = self.storage.query(&sql, &cells![alias, behind.0, &behind.1, RELEARNT_AT_ONCE])?;
+            let Some(last) = rows.last() else { return Ok(learnt) };
+            behind = (last.number(2), last.text(3).to_owned());
+            for row in &rows {
+                let (what, said) = (What::read(row.text(0)), typed::read::<Feedback>(row.text(1)).unwrap_or_default());
+                learnt.rate(&what.model, None, said.rated());
+                if let Some(post) = &what.post {
+                    learnt.see(post, None, said.engagement.as_ref());
+                }
+            }
+        }
     }
 
     /// A person's answers, and what was said of them.

@@ -86,6 +86,8 @@ impl<S: Storage> Books<S> {
         }
         self.tenant = record;
         self.keep_tenant()?;
+        // What may stay for less long than before has to go earlier.
+        self.look_for_the_oldest()?;
         // The salt is a part of a key.
         let details = json!(TenantRecord { salt: String::new(), ..self.tenant.clone() });
         self.append(&Event { what: "tenant_changed".to_owned(), who: ADMIN.to_owned(), user: None, details })?;

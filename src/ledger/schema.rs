@@ -35,6 +35,10 @@ pub const TABLES: &[&str] = &[
     "CREATE TABLE IF NOT EXISTS feedback (id TEXT PRIMARY KEY, at_ms INTEGER NOT NULL, changed_ms INTEGER NOT NULL, alias TEXT NOT NULL, \
      revisions INTEGER NOT NULL, what TEXT NOT NULL, said TEXT NOT NULL) WITHOUT ROWID",
     "CREATE INDEX IF NOT EXISTS feedback_by_time ON feedback (changed_ms)",
+    // Examples of brands are counted apart from the rest; posts of one order are one answer to an experiment.
+    "CREATE INDEX IF NOT EXISTS feedback_approved ON feedback (changed_ms) WHERE said ->> '$.approved' = 1",
+    "CREATE INDEX IF NOT EXISTS feedback_unapproved ON feedback (changed_ms) WHERE COALESCE(said ->> '$.approved', 0) = 0",
+    "CREATE INDEX IF NOT EXISTS feedback_by_exposure ON feedback (what ->> '$.exposure') WHERE what ->> '$.exposure' IS NOT NULL",
     // What was seen of experiments, whose definitions are documents; what each subject has brought to an arm; which arm gave an answer.
     "CREATE TABLE IF NOT EXISTS experiments (id TEXT PRIMARY KEY, key TEXT NOT NULL, trial TEXT NOT NULL) WITHOUT ROWID",
     "CREATE TABLE IF NOT EXISTS experiment_subjects (experiment TEXT NOT NULL, subject TEXT NOT NULL, arm INTEGER NOT NULL, \

@@ -20,7 +20,7 @@ impl<S: Storage> Books<S> {
             let sql = "DELETE FROM answer_parts WHERE call IN (SELECT call FROM answers WHERE until_ms <= ?1)";
             self.batch.add(sql, cells![now_ms]);
             self.batch.add("DELETE FROM answers WHERE until_ms <= ?1", cells![now_ms]);
-            self.tidy_given();
+            self.tidy_given()?;
             self.tidy_experiments();
             self.batch.add("DELETE FROM spent WHERE day < ?1", cells![day_of(now_ms).saturating_sub(SPENT_DAYS)]);
             self.windows.retain(|_, window| window.used(now_ms) > 0);
@@ -65,12 +65,15 @@ impl<S: Storage> Books<S> {
     /// Finds out what the next alarm has to wait for.
     pub(super) fn look_for_the_oldest(&mut self) -> Result<(), Failure> {
         let sql = "SELECT (SELECT at_ms FROM audit ORDER BY number LIMIT 1), (SELECT MIN(day) FROM usage), \
-                   (SELECT MIN(until_ms) FROM (SELECT until_ms FROM slots UNION ALL SELECT until_ms FROM answers UNION ALL \
-                   SELECT at_ms + ?1 FROM given UNION ALL SELECT at_ms + ?2 FROM experiment_answers))";
-        if let Some(row) = self.storage.query(sql, &cells![self.given_ms(), TOLD_WITHIN_MS])?.first() {
+                   (SELECT MIN(until_ms) FROM slots), (SELECT MIN(until_ms) FROM answers), (SELECT MIN(at_ms) FROM given), \
+                   (SELECT MIN(changed_ms) FROM feedback), (SELECT MIN(at_ms) FROM experiment_answers)";
+        if let Some(row) = self.storage.query(sql, &[])?.first() {
             self.oldest_entry_ms = row.maybe_number(0);
             self.oldest_usage_day = row.maybe_number(1);
-            self.next_stale_ms = row.maybe_number(2);
+            let given = row.maybe_number(4).map(|at_ms| at_ms.saturating_add(self.given_ms()));
+            let feedback = self.feedback_stale_ms(row.maybe_number(5));
+            let in_experiments = row.maybe_number(6).map(|at_ms| at_ms.saturating_add(TOLD_WITHIN_MS));
+            self.next_stale_ms = [row.maybe_number(2), row.maybe_number(3), given, feedback, in_experiments].into_iter().flatten().min();
         }
         Ok(())
     }

@@ -144,9 +144,10 @@ describe("what feedback teaches", () => {
     await teach(OTHER_KEY, 2, "cyd");
     await teach(OTHER_KEY, 3);
     const exported = await told(await call("GET", "/v1/users/cyd/export", { key: OTHER_KEY }));
-    assert.deepEqual([exported.feedback.length, exported.given.length], [2, 2]);
+    // Each of the two orders is remembered as a whole, by its own id and by that of the request, and so is its post.
+    assert.deepEqual([exported.feedback.length, exported.given.length], [2, 6]);
     const { removed } = await told(await call("DELETE", "/v1/users/cyd", { key: OTHER_KEY }));
-    assert.deepEqual([removed.feedback, removed.given], [2, 2]);
+    assert.deepEqual([removed.feedback, removed.given], [2, 6]);
     const { score: { posts }, feedback } = await learned(OTHER_KEY);
     assert.deepEqual([posts, feedback], [3, 3]);
   });
