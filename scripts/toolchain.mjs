@@ -189,16 +189,19 @@ export function chromium() {
   return found();
 }
 
-/** What traces are read with in tests: OpenTelemetry's Protobuf definitions, and Rotel, a collector whose wheel holds its program. */
-const COLLECTOR = ["opentelemetry-proto", "rotel==0.0.1a15"];
+/**
+ * What telemetry is read with in tests: OpenTelemetry's Protobuf definitions, Rotel, a collector whose wheel holds its program, and
+ * Prometheus's client.
+ */
+const COLLECTOR = ["opentelemetry-proto", "prometheus-client", "rotel==0.0.1a15"];
 
 /**
- * A Python that has what traces are read with: the one that OTLP_PYTHON names, one that is there, or one of its own, which is set up. Null
+ * A Python that has what telemetry is read with: the one that OTLP_PYTHON names, one that is there, or one of its own, which is set up. Null
  * where none can be had; the tests with it are skipped then, and say so.
  */
 export function otlpPython() {
   const own = path.join(cache, "otlp-python", "bin", "python");
-  const has = (python) => Boolean(python) && ask(python, ["-c", "import opentelemetry.proto.collector.trace.v1.trace_service_pb2, rotel"]) !== null;
+  const has = (python) => Boolean(python) && ask(python, ["-c", "import opentelemetry.proto.collector.trace.v1.trace_service_pb2, prometheus_client, rotel"]) !== null;
   const found = () => [process.env.OTLP_PYTHON, own, "python3"].find(has) ?? null;
   if (found() || ask("python3", ["--version"]) === null) return found();
   say(`${COLLECTOR.join(", ")} (pip)`);

@@ -20,13 +20,14 @@ use std::cell::Cell as Place;
 use std::rc::Rc;
 
 use house::{Database, NOON};
-use maya_edge::cloud::models::MicroDollars;
+use maya_edge::cloud::models::{MicroDollars, Model, Models};
 use maya_edge::ledger::storage::{Batch, Cell, Failure, Row, Storage};
 use maya_edge::protocol::usage::Usage;
 use maya_edge::telemetry::archive::Archive;
 use maya_edge::telemetry::message::{Interval, Message, Query};
 use maya_edge::telemetry::observation::{Observation, Piece, Source};
-use maya_edge::telemetry::register::{Labels, Register};
+use maya_edge::telemetry::register::{Labels, Register, of_table};
+use maya_edge::telemetry::roi;
 use maya_edge::telemetry::series::{Count, Measure, Reader, Series};
 use maya_edge::telemetry::sketch::Sketch;
 use proptest::collection::vec;
@@ -535,4 +536,26 @@ fn what_feedback_tells_and_wording_gains_is_on_the_page_as_it_is_in_analytics() 
     for (name, value) in expected {
         assert_eq!(sum_of(&page, name, &["tenant=\"acme\""]), value, "{name}");
     }
+}
+
+#[test]
+fn a_review_that_takes_longer_than_writing_is_a_loss() {
+    let totals = serde_json::json!({"quality": {"posts": 12, "degraded": 2}, "cost_micro_dollars": 5_000, "unpriced": 0});
+    let of = |hand, review| Value::Object(roi::report(&totals, [Some(hand), Some(review), Some(60_000_000), None]));
+    let (gain, loss) = (of(30, 5), of(5, 12));
+    assert_eq!((&gain["labour"]["minutes_saved"], &gain["labour"]["saved_micro_dollars"]), (&250.into(), &250_000_000.into()));
+    assert_eq!((&loss["labour"]["minutes_saved"], &loss["labour"]["saved_micro_dollars"]), (&(-70).into(), &(-70_000_000).into()));
+    assert_eq!(loss["net_micro_dollars"], -70_005_000);
+    assert!(loss["return_ratio"].as_f64().unwrap() < 0.0);
+    // Numbers without measure do not turn round.
+    assert_eq!(of(0, u64::MAX)["net_micro_dollars"], i64::MIN);
+    assert_eq!(of(u64::MAX, 0)["net_micro_dollars"], i64::MAX);
+}
+
+#[test]
+fn only_models_of_the_table_are_labels() {
+    let models =
+        Models::new(vec![("gpt-oss-120b".to_owned(), serde_json::from_str::<Model>("{}").unwrap())], Default::default(), 1_000).unwrap();
+    let told = ["gpt-oss-120b", "what-somebody-typed", ""].map(|model| of_table(&models, model));
+    assert_eq!(told, ["gpt-oss-120b", "other", ""]);
 }

@@ -15,7 +15,7 @@ use crate::learning::score_model::Post;
 use crate::ledger::feedback::What;
 use crate::ledger::message::Message;
 use crate::protocol::json::typed;
-use crate::telemetry::register::Labels;
+use crate::telemetry::register::{Labels, of_table};
 
 /// The largest body, in bytes: two texts of a post, and an instruction.
 const LARGEST_BODY: u32 = 128 * 1024;
@@ -125,11 +125,13 @@ fn count(gateway: &Gateway, call: &Call, tenant: &str, reply: &Value) {
     let Ok(gained) = typed::read::<Gained>(&said("gained")) else { return call.log_failure("feedback", "count") };
     let of = reply.get("answer").and_then(|answer| answer.get("answer")).map(Value::to_string).unwrap_or_default();
     let what: What = typed::read(&of).unwrap_or_default();
+    let Ok(config) = gateway.config() else { return call.log_failure("feedback", "count") };
     let variant = if what.experiment.is_empty() { String::new() } else { format!("{}:{}", what.experiment, what.arm) };
     let labels = Labels {
         tenant: tenant.to_owned(),
         endpoint: "feedback".to_owned(),
-        model: what.model,
+        // What was noted may be of a model that the table never had, or has no more.
+        model: of_table(&config.models, &what.model).to_owned(),
         platform: what.post.map(|post| post.platform).unwrap_or_default(),
         variant,
         source: String::new(),

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::series::{Count, Reader, Series, write_bytes, write_number};
+use crate::cloud::models::Models;
 
 /// The length of a minute in ms.
 pub const MINUTE_MS: u64 = 60_000;
@@ -76,6 +77,11 @@ impl Labels {
     fn nobodys() -> Self {
         Self { tenant: NOBODY.to_owned(), endpoint: OTHER.to_owned(), ..Self::default() }
     }
+}
+
+/// A model's name as a label: only those of the operator's table are, for others have no end. Where there is no model there is no name.
+pub fn of_table<'m>(models: &Models, model: &'m str) -> &'m str {
+    if model.is_empty() || models.row(model).is_some() { model } else { OTHER }
 }
 
 /// A value that is not longer than labels are, on one line.

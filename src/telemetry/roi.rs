@@ -54,12 +54,14 @@ pub fn report(totals: &Value, stated: [Option<u64>; 4]) -> Map<String, Value> {
     let posts = number("/quality/posts");
     let pieces = posts.saturating_sub(number("/quality/degraded"));
     // Degraded posts are left out: a person has to write those.
-    let minutes = pieces.saturating_mul(by_hand.saturating_sub(review));
-    let labour = u64::try_from(u128::from(minutes).saturating_mul(u128::from(wage)).div_euclid(u128::from(MINUTES))).unwrap_or(u64::MAX);
+    // Below 0 where reviewing takes longer than writing: that is a loss, and is told as one.
+    let of_piece = i128::from(by_hand).saturating_sub(i128::from(review));
+    let minutes = i128::from(pieces).saturating_mul(of_piece);
+    let labour = minutes.saturating_mul(i128::from(wage)).div_euclid(i128::from(MINUTES));
     let models = number("/cost_micro_dollars");
     let unpriced = number("/unpriced");
     let cost = models.saturating_add(fixed);
-    let net = i128::from(labour).saturating_sub(i128::from(cost));
+    let net = labour.saturating_sub(i128::from(cost));
     #[expect(clippy::cast_precision_loss, reason = "sums far below 2^53")]
     let ratio = (cost > 0).then(|| (net as f64 / cost as f64 * 100.0).round() / 100.0);
     let assumptions: Map<String, Value> = ASSUMPTIONS
@@ -80,11 +82,16 @@ pub fn report(totals: &Value, stated: [Option<u64>; 4]) -> Map<String, Value> {
             "unpriced": unpriced,
             "saved_micro_dollars": totals.get("saved_micro_dollars"),
         },
-        "labour": {"minutes_saved": minutes, "saved_micro_dollars": labour},
+        "labour": {"minutes_saved": told(minutes), "saved_micro_dollars": told(labour)},
         "cost_micro_dollars": cost,
         // A cost that is not known whole makes no net.
-        "net_micro_dollars": (unpriced == 0).then(|| i64::try_from(net).unwrap_or(i64::MAX)),
+        "net_micro_dollars": (unpriced == 0).then(|| told(net)),
         "return_ratio": ratio.filter(|_| unpriced == 0),
     });
     if let Value::Object(report) = report { report } else { Map::new() }
+}
+
+/// A sum as JSON has it; one that is beyond is the largest or the smallest.
+fn told(sum: i128) -> i64 {
+    i64::try_from(sum).unwrap_or(if sum < 0 { i64::MIN } else { i64::MAX })
 }

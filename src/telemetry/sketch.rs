@@ -60,7 +60,7 @@ impl Sketch {
         self.0.quantile(share).ok().flatten()
     }
 
-    /// How many values do not exceed `limit`, as far as the sketch tells them apart: the limit's whole bin counts, so up to two per cent more.
+    /// How many values do not exceed `limit`, as far as the sketch tells them apart: the limit's whole bin counts, up to two per cent more.
     /// Bins are compared, and not values: the largest value is known as it is, others as their bin's, so one that is within the limit could
     /// come to lie above it when a larger one is added, and a histogram's bucket must not fall.
     pub fn at_most(&self, limit: f64) -> u64 {

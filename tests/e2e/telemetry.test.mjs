@@ -35,7 +35,7 @@ function samples(page) {
       continue;
     }
     if (/^# HELP [a-zA-Z_:][a-zA-Z0-9_:]* \S/.test(line)) continue;
-    const sample = /^([a-zA-Z_:][a-zA-Z0-9_:]*)(\{(?:[a-zA-Z_][a-zA-Z0-9_]*="(?:[^"\\\n]|\\\\|\\"|\\n)*"(?:,(?=[a-zA-Z_])|(?=\})))+\})? (\d+(?:\.\d+)?)$/.exec(line);
+    const sample = /^([a-zA-Z_:][a-zA-Z0-9_:]*)(\{(?:[a-zA-Z_][a-zA-Z0-9_]*="(?:[^"\\\n]|\\\\|\\"|\\n)*"(?:,(?=[a-zA-Z_])|(?=\})))+\})? (-?\d+(?:\.\d+)?)$/.exec(line);
     assert.ok(sample, `a sample: ${line}`);
     const family = sample[1].replace(/_(bucket|sum|count)$/, "");
     assert.ok(types.has(sample[1]) || types.get(family) === "histogram", `${sample[1]} has a type`);
@@ -157,7 +157,9 @@ describe("metrics", () => {
     assert.equal(sum("maya_edge_requests_total"), totals.requests);
     assert.equal(sum("maya_edge_errors_total"), totals.errors);
     assert.equal(sum("maya_edge_cost_micro_dollars_total"), totals.cost_micro_dollars);
-    assert.equal(sum("gen_ai_server_request_duration_seconds_count"), totals.requests);
+    assert.equal(sum("maya_edge_request_duration_seconds_count"), totals.requests);
+    assert.ok(sum("gen_ai_server_request_duration_seconds_count") > 0);
+    assert.match(page, /^gen_ai_client_operation_duration_seconds_count\{.*gen_ai_provider_name="cerebras".*error_type="upstream_400"\} 1$/m);
     assert.equal(read.get("maya_edge_telemetry_lost_total"), 0);
     const names = ["gen_ai_client_operation_duration_seconds", "gen_ai_client_token_usage", "gen_ai_server_time_to_first_token_seconds"];
     for (const name of names) assert.ok(sum(`${name}_count`) > 0, name);
@@ -171,7 +173,7 @@ describe("metrics", () => {
   test("pass promtool", (t) => checked(t, "promtool", ["check", "metrics"]));
 
   test("are read by Prometheus's own client for Python", (t) =>
-    checked(t, "python3", ["-c", "import sys\nfrom prometheus_client.parser import text_string_to_metric_families as read\nassert len(list(read(sys.stdin.read()))) > 10"], ["-c", "import prometheus_client"]));
+    checked(t, process.env.OTLP_PYTHON ?? "python3", ["-c", "import sys\nfrom prometheus_client.parser import text_string_to_metric_families as read\nassert len(list(read(sys.stdin.read()))) > 10"], ["-c", "import prometheus_client"]));
 
   /** Gives the page to a program; skips where the program is not. */
   async function checked(t, program, given, probe = ["--version"]) {
