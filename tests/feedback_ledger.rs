@@ -226,15 +226,16 @@ fn figures_of_a_text_that_was_edited_are_learnt_against_that_text() {
 fn order(ledger: &mut Ledger, goal: &str, ids: &[&str]) {
     let definition = json!({"arms": [{"name": "a"}, {"name": "b"}], "goal": goal, "renew": "1s", "stop": {"least_subjects": 20}});
     ledger.act(&Message::PutExperiment { id: "tone".to_owned(), definition, who: String::new() }, &[]);
+    let run = ledger.ask(json!({"ask": "documents", "kind": "experiment"}))[0]["key"].as_str().unwrap_or_default().to_owned();
     let exposure = Exposure {
         experiment: "tone".to_owned(),
-        run: 1,
+        run,
         subject: "s".to_owned(),
         shares: vec![0.5, 0.5],
         answer: "e1".to_owned(),
         ..Exposure::default()
     };
-    ledger.note(Note::Exposed(exposure.measured(false, None, 300)));
+    ledger.note(Note::Exposed(exposure.measured(false, None, Some(300))));
     for id in ids {
         let what = What { experiment: "tone".to_owned(), arm: "a".to_owned(), exposure: "e1".to_owned(), ..post() };
         give(ledger, id, "", what);
