@@ -195,8 +195,8 @@ impl Call {
         Some(self.observed.borrow().request_id.clone()).filter(|id| !id.is_empty())
     }
 
-    /// The id that the caller has given the request: its own, which does not begin as the gateway's ids do. The gateway's own calls, such as
-    /// those of a batch, have those.
+    /// The id that the caller has given the request: its own, which does not begin as the gateway's ids do. The gateway's own calls,
+    /// such as those of a batch, have those.
     pub fn given_id(&self) -> Option<&str> {
         let may_be = if self.granted.is_some() { well_formed_id } else { callers_own_id };
         self.head.header(ReadHeader::RequestId).filter(|id| may_be(id))

@@ -345,8 +345,8 @@ impl Feedback {
     }
 }
 
-/// What experiments measure by, as far as a later word says something else of it than an earlier one. Stars and thumb are one rating: what is
-/// said by one takes the place of what was said by the other, in the other's terms, for nothing that was told can be untold.
+/// What experiments measure by, as far as a later word says something else of it than an earlier one. Stars and thumb are one rating: what
+/// is said by one takes the place of what was said by the other, in the other's terms, for nothing that was told can be untold.
 pub fn changed(before: &Feedback, after: &Feedback) -> Vec<(Metric, f64)> {
     let (old, mut new) = (before.values(), after.values());
     let known = |values: &[(Metric, f64)], metric: Metric| values.iter().find(|(other, _)| *other == metric).map(|(_, value)| *value);
