@@ -14,6 +14,7 @@
 mod support;
 
 use maya_edge::error::upstream;
+use maya_edge::protocol::answer::Identity;
 use maya_edge::protocol::sse::{Ending, ending, events, mend};
 use proptest::prelude::*;
 use support::{Dice, Freedom, Json, cases, event_object, members, plain_events, raises, spell, values};
@@ -97,7 +98,15 @@ fn realistic() -> Vec<(&'static str, String, usize)> {
 fn a_realistic_stream_cut_at_any_byte_ends_in_exactly_one_error() {
     for (name, stream, choices) in realistic() {
         let found = ending(stream.as_bytes(), choices);
-        assert_eq!(found, Ending { whole: true, done: true, usage: found.usage, ..Ending::default() }, "{name}");
+        let finish_reasons = vec![if name == "tool calls" { "tool_calls" } else { "stop" }.to_owned(); choices];
+        assert_eq!(
+            found,
+            Ending { whole: true, done: true, usage: found.usage, finish_reasons: finish_reasons.clone(), ..Ending::default() },
+            "{name}"
+        );
+        let identity = Identity::of_stream(stream.as_bytes(), finish_reasons.clone());
+        assert_eq!(identity.id.is_empty(), name == "odd but right", "{name}");
+        assert_eq!(identity.finish_reasons, finish_reasons, "{name}");
         assert_eq!(found.usage.is_some(), stream.contains("\"usage\""), "{name}");
         for line_end in ["\n", "\r\n", "\r"] {
             let stream = stream.replace('\n', line_end).into_bytes();
@@ -111,7 +120,14 @@ fn a_realistic_stream_cut_at_any_byte_ends_in_exactly_one_error() {
                     let unterminated = plain_events(begun) != plain_events(&ended);
                     assert_eq!(
                         ending(begun, choices),
-                        Ending { whole: true, unterminated, told_error: false, done: true, usage: found.usage },
+                        Ending {
+                            whole: true,
+                            unterminated,
+                            told_error: false,
+                            done: true,
+                            usage: found.usage,
+                            finish_reasons: finish_reasons.clone()
+                        },
                         "{name} cut at {cut}"
                     );
                     continue;
@@ -262,7 +278,11 @@ proptest! {
         let finished: std::collections::BTreeSet<_> = before[last_error..].iter().filter(|(kind, _)| (1..=3).contains(kind)).map(|(_, index)| *index).collect();
         let whole = clean && (unterminated || marks > 0) && finished.len() >= choices;
         let told_error = clean && !unterminated && marks == 0 && told.last().is_some_and(|(kind, _)| *kind == 5);
-        prop_assert_eq!(ending(stream.as_bytes(), choices), Ending { whole, told_error, unterminated: whole && unterminated, done: clean && (unterminated || marks > 0), usage: None }, "{}", stream);
+        let found = ending(stream.as_bytes(), choices);
+        let finish_reasons = found.finish_reasons.clone();
+        prop_assert_eq!(found, Ending { whole, told_error, unterminated: whole && unterminated, done: clean && (unterminated || marks > 0), usage: None, finish_reasons: finish_reasons.clone() }, "{}", stream);
+        prop_assert!(finish_reasons.iter().all(|reason| reason == "stop") && finish_reasons.len() <= finished.len().max(3));
+        prop_assert!(!whole || finish_reasons.len() >= choices);
     }
 }
 

@@ -15,7 +15,7 @@ mod support;
 
 use maya_edge::learning::score_model::Post;
 use maya_edge::ledger::feedback::What;
-use maya_edge::ledger::message::{Exposure, Given, Message, Note};
+use maya_edge::ledger::message::{Called, Exposure, Given, Message, Note};
 use serde_json::{Value, json};
 use support::Ledger;
 
@@ -63,6 +63,67 @@ fn the_first_answer_under_an_id_stays_the_one_that_it_means() {
         |ledger: &mut Ledger, holder: &str| ledger.ask(json!({"ask": "feedback", "id": "one", "holder": holder, "said": {"rating": 1}}));
     assert_eq!(theirs(&mut ledger, "ben")["error"], "unknown_answer", "who uses another's id does not come by its answer");
     assert_eq!(theirs(&mut ledger, "ann")["ok"], true);
+}
+
+/// Gives an answer that has an id in its body beside the one that it comes with.
+fn give_twice_named(ledger: &mut Ledger, own_id: &str, id: &str, user: &str, what: What) {
+    let user = Some(user.to_owned()).filter(|user| !user.is_empty());
+    ledger.note(Note::Given(Given { at_ms: ledger.now_ms, user, answers: what.under(own_id, id, ledger.now_ms) }));
+}
+
+#[test]
+fn an_answer_with_two_ids_is_one_answer_whichever_of_them_names_it() {
+    for (first, second) in [("posts-1", "request-1"), ("request-1", "posts-1")] {
+        let mut ledger = Ledger::default();
+        give_twice_named(&mut ledger, "posts-1", "request-1", "ann", by("m1"));
+        let new = say(&mut ledger, first, json!({"rating": 5}));
+        assert_eq!((&new["new"], &new["answer"]["id"]), (&json!(true), &json!(first)));
+        let again = say(&mut ledger, second, json!({"rating": 1}));
+        assert_eq!((&again["new"], &again["answer"]["id"]), (&json!(false), &json!(first)), "it stands under the id that was used first");
+        let models = learned(&mut ledger)["models"].clone();
+        assert_eq!(
+            (&models[0]["ratings"], &models[0]["mean"]),
+            (&json!(1), &json!(0.0)),
+            "the later word has taken the earlier one's place"
+        );
+        // The id that was used goes on to be known for as long as what was said is.
+        ledger.database.tamper("DELETE FROM given");
+        assert_eq!(say(&mut ledger, first, json!({"rating": 3}))["ok"], true);
+        erase(&mut ledger, "ann");
+        assert_eq!(say(&mut ledger, first, json!({"rating": 3}))["error"], "unknown_answer");
+    }
+}
+
+#[test]
+fn an_id_of_the_callers_that_comes_twice_leaves_each_answer_its_own_one() {
+    let mut ledger = Ledger::default();
+    give_twice_named(&mut ledger, "posts-1", "mine", "", by("m1"));
+    ledger.now_ms += 1;
+    give_twice_named(&mut ledger, "posts-2", "mine", "", by("m2"));
+    for (id, model) in [("mine", "m1"), ("posts-2", "m2"), ("posts-1", "m1")] {
+        assert_eq!(say(&mut ledger, id, json!({"rating": 4}))["answer"]["answer"]["model"], model, "{id}");
+    }
+    assert_eq!(ledger.database.number("SELECT COUNT(*) FROM feedback"), 2);
+}
+
+#[test]
+fn a_completion_is_known_by_the_id_in_its_body_too_and_a_repeated_one_means_the_first() {
+    let mut ledger = Ledger::default();
+    let called = |request_id: &str, own_id: &str, user: &str| Called {
+        status: 200,
+        model: "m1".to_owned(),
+        user: Some(user.to_owned()),
+        answer: Some(request_id.to_owned()),
+        own_id: own_id.to_owned(),
+        ..Called::default()
+    };
+    ledger.note(Note::Settled(called("r1", "chatcmpl-1", "ann")));
+    ledger.note(Note::Settled(called("r2", "", "ben")));
+    ledger.note(Note::Settled(called("r3", "chatcmpl-1", "ben")));
+    let mut new = |id: &str| say(&mut ledger, id, json!({"thumb": "up"}))["new"] == true;
+    assert_eq!(["chatcmpl-1", "r1", "r2", "r3"].map(|id| new(id)), [true, false, true, true], "each call stays one of its own");
+    let holder = json!({"ask": "feedback", "id": "chatcmpl-1", "holder": "ben", "said": {"thumb": "down"}});
+    assert_eq!(ledger.ask(holder)["error"], "unknown_answer", "it is the first one's");
 }
 
 // What was learnt rests on the rows that are kept

@@ -12,14 +12,16 @@
 
 use maya_edge::api::route::Route;
 use maya_edge::cloud::models::MicroDollars;
+use maya_edge::protocol::answer::judged;
 use maya_edge::protocol::usage::Usage;
 use maya_edge::telemetry::draw::Draw;
 use maya_edge::telemetry::observation::{Observation, Source};
 use maya_edge::telemetry::point::Point;
 use maya_edge::telemetry::register::{self, Register};
 use maya_edge::telemetry::request_log::line;
-use maya_edge::telemetry::series::Count;
+use maya_edge::telemetry::series::{Count, Measure};
 use maya_edge::telemetry::settings::{Tracing, share};
+use maya_edge::telemetry::sketch::Sketch;
 use maya_edge::telemetry::strangers::{A_SECOND, LeftOut, Strangers};
 use maya_edge::telemetry::trace::{Asked, Ended, OTHER_METHOD, Parent, Trace, Upstream, message};
 use maya_edge::telemetry::tracer::{Rejected, pause_ms};
@@ -41,6 +43,8 @@ fn exported(parent: Option<Parent>) -> (Vec<Value>, Value, [String; 2]) {
     let second = trace.attempt("/v1/chat/completions", "gpt-oss-120b", 1_020);
     trace.attempt_ended(Ended { now_ms: 1_030, status: 200, failure: None, is_stream: true });
     trace.used(Usage { prompt_tokens: 12, completion_tokens: 34 });
+    let answer = br#"{"id":"chatcmpl-7d0f","model":"gpt-oss-120b-0905","choices":[{"index":0,"finish_reason":"stop","text":"x"}]}"#;
+    trace.identified(judged(answer).2);
     trace.stream_ended(1_090);
     let observed = Observation { tenant: "acme".to_owned(), answered_status: 200, latest_ms: 1_090, ..Observation::default() };
     let (request, _) = observed.told(ASKED, 995);
@@ -97,6 +101,13 @@ fn spans_have_the_names_of_opentelemetrys_conventions_and_times_in_nanoseconds()
     assert_eq!(attribute(&spans[2], "gen_ai.operation.name")["stringValue"], "chat");
     assert_eq!(attribute(&spans[2], "gen_ai.request.model")["stringValue"], "gpt-oss-120b");
     assert_eq!(attribute(&spans[2], "gen_ai.usage.output_tokens")["intValue"], "34");
+    assert_eq!(attribute(&spans[1], "gen_ai.response.id"), &Value::Null);
+    assert_eq!(attribute(&spans[2], "gen_ai.response.id")["stringValue"], "chatcmpl-7d0f");
+    assert_eq!(attribute(&spans[2], "gen_ai.response.model")["stringValue"], "gpt-oss-120b-0905");
+    assert_eq!(
+        attribute(&spans[2], "gen_ai.response.finish_reasons")["arrayValue"],
+        serde_json::json!({"values": [{"stringValue": "stop"}]})
+    );
     assert_eq!(attribute(&spans[2], "server.address")["stringValue"], "api.cerebras.ai");
     assert_eq!(attribute(&spans[2], "maya.first_byte_ms")["intValue"], "10");
     assert_eq!(spans[2]["endTimeUnixNano"], "1090000000", "a stream ends when its last byte has come");
@@ -356,19 +367,34 @@ fn what_each_model_used_is_its_own_and_the_request_is_of_the_last() {
     asked("writes", 10, Some(MicroDollars(2)));
     asked("sees", 200, None);
     asked("writes", 20, Some(MicroDollars(3)));
+    for model in [Some("writes"), Some("fails"), Some("fails"), None] {
+        seen.attempt_failed(model);
+    }
     seen.stood_in = 1;
     let mut register = Register::default();
     seen.note(60_000, "posts", &mut register);
     let told = register::read(&register.take(60_000)).unwrap();
     let of = |model: &str| {
         let (_, _, series) = told.iter().find(|(_, labels, _)| labels.model == model && labels.source == "cloud").unwrap();
-        let counts =
-            [Count::Requests, Count::Calls, Count::PromptTokens, Count::CompletionTokens, Count::CostMicroDollars, Count::Unpriced];
+        let counts = [
+            Count::Requests,
+            Count::Calls,
+            Count::PromptTokens,
+            Count::CompletionTokens,
+            Count::CostMicroDollars,
+            Count::Unpriced,
+            Count::ModelFailures,
+        ];
         counts.map(|count| series.counted(count))
     };
-    assert_eq!(told.len(), 2);
-    assert_eq!(of("writes"), [1, 2, 30, 2, 5, 0]);
-    assert_eq!(of("sees"), [0, 2, 300, 2, 7, 1]);
+    assert_eq!(told.len(), 4);
+    assert_eq!(of("writes"), [1, 2, 30, 2, 5, 0, 1]);
+    assert_eq!(of("sees"), [0, 2, 300, 2, 7, 1, 0]);
+    assert_eq!(of("fails"), [0, 0, 0, 0, 0, 0, 2]);
+    assert_eq!(of("other"), [0, 0, 0, 0, 0, 0, 1], "what is not in the table has no name");
+    let tokens =
+        |model: &str| told.iter().find(|(_, labels, _)| labels.model == model).unwrap().2.measured(Measure::Prompt).map(Sketch::count);
+    assert_eq!((tokens("writes"), tokens("fails")), (Some(1), None), "what failed has used nothing that is known");
     assert_eq!((seen.usage.prompt_tokens, seen.cost, seen.calls), (330, MicroDollars(12), 4), "lines and points have the sum");
 }
 

@@ -91,7 +91,7 @@ async function preview() {
   previewing = new AbortController();
   const { signal } = previewing;
   try {
-    const { posts, wording } = await ask("/v1/posts/preview", order(), signal);
+    const { posts, wording } = await ask("/v1/posts/preview", { ...order(), store: false }, signal);
     // An answer to what is no longer there is nobody's.
     if (signal.aborted) return;
     at("error").hidden = true;

@@ -117,9 +117,10 @@ async function models(range) {
   const sums = new Map();
   for (const row of data) {
     const name = row.group.model ?? "no model";
-    const sum = sums.get(name) ?? { requests: 0, errors: 0, prompt: 0, completion: 0, cost: 0 };
+    const sum = sums.get(name) ?? { requests: 0, errors: 0, failed: 0, prompt: 0, completion: 0, cost: 0 };
     sum.requests += row.requests;
     sum.errors += row.errors;
+    sum.failed += row.failed_attempts;
     sum.prompt += row.prompt_tokens;
     sum.completion += row.completion_tokens;
     sum.cost += row.cost_micro_dollars ?? 0;
@@ -127,7 +128,7 @@ async function models(range) {
   }
   const all = [...sums.values()].reduce((sum, one) => sum + one.requests, 0);
   const used = [...sums].sort(([, one], [, other]) => other.requests - one.requests);
-  parts.push(used.length === 0 ? note("No model answered in this range.") : table("What models did in this range", ["Model", "Requests", "Share", "Errors", "Tokens in", "Tokens out", "Cost"], used.map(([name, sum]) => [name, count(sum.requests), share(sum.requests, all), count(sum.errors), count(sum.prompt), count(sum.completion), dollars(sum.cost)]), [1, 2, 3, 4, 5, 6]));
+  parts.push(used.length === 0 ? note("No model answered in this range.") : table("What models did in this range", ["Model", "Requests", "Share", "Errors", "Failed attempts", "Tokens in", "Tokens out", "Cost"], used.map(([name, sum]) => [name, count(sum.requests), share(sum.requests, all), count(sum.errors), count(sum.failed), count(sum.prompt), count(sum.completion), dollars(sum.cost)]), [1, 2, 3, 4, 5, 6, 7]));
   if (!administers) return parts;
   const health = await ask("/admin/health");
   const kinds = { closed: ["well", "good"], half_open: ["being tried", "plain"], open: ["not asked", "bad"] };

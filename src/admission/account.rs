@@ -15,7 +15,8 @@ use crate::config::{Config, LedgerFailure};
 use crate::error::Error;
 use crate::ledger::message::{Called, Exposure, Idempotency, Message, Note, Trace, Word};
 use crate::ledger::price;
-use crate::protocol::headers::Lines;
+use crate::protocol::answer::Identity;
+use crate::protocol::headers::{Lines, well_formed_id};
 use crate::protocol::request::CompletionRequest;
 use crate::protocol::usage::Usage;
 use crate::telemetry::observation::Source;
@@ -52,6 +53,8 @@ pub struct Outcome<'a> {
     pub content_type: &'a str,
     /// The whole answer.
     pub body: &'a [u8],
+    /// What it tells of itself.
+    pub identity: Identity,
 }
 
 /// Whether a call may be kept: its user, its trace, its answer.
@@ -253,7 +256,7 @@ impl<'a> Account<'a> {
     }
 
     /// The name of a model in the operator's table; none for one that is not in it.
-    fn table_name<'m>(&self, model: &'m str) -> Option<&'m str> {
+    pub fn table_name<'m>(&self, model: &'m str) -> Option<&'m str> {
         self.config.models.resolve(model).row.is_some().then_some(model)
     }
 
@@ -272,6 +275,9 @@ impl<'a> Account<'a> {
         self.call.observe(|seen| {
             seen.answered(self.table_name(outcome.model), Source::Cloud);
             seen.used(usage, cost);
+            if let Some(trace) = &mut seen.trace {
+                trace.identified(outcome.identity.clone());
+            }
             if let (true, Some(MicroDollars(cost))) = (seen.routed && !self.aside, cost) {
                 seen.saved_by_routing.0 = seen.saved_by_routing.0.saturating_add(dearest().0.saturating_sub(cost));
             }
@@ -335,6 +341,7 @@ impl<'a> Account<'a> {
             request_id: self.call.given_id().unwrap_or(&self.reservation).to_owned(),
             // The answer to a question of the gateway's own is not what the caller gets under the id.
             answer: self.call.told_id().filter(|_| self.kept && !self.aside),
+            own_id: Some(&outcome.identity.id).filter(|id| self.kept && !self.aside && well_formed_id(id)).cloned().unwrap_or_default(),
             variant,
             exposure,
             trace,

@@ -24,7 +24,7 @@ use crate::cloud::health::breaker::Mark;
 use crate::cloud::inquire::Asker;
 use crate::cloud::models::Resolved;
 use crate::error::{self, Error};
-use crate::protocol::answer::{Quality, judge, judged};
+use crate::protocol::answer::{Identity, Quality, judge, judged};
 use crate::protocol::headers::Lines;
 use crate::protocol::request::{CompletionRequest, Endpoint};
 use crate::protocol::sse;
@@ -272,7 +272,8 @@ async fn give(
     let Giving { gateway, call, request, visit, timing, told, .. } = &giving;
     let Reply { arrival, model, attempts, overtaken, passed_over, .. } = reply;
     let status = arrival.status;
-    let (quality, usage) = if status != 200 || arrival.is_stream { (Quality::Passing, None) } else { judged(&arrival.body) };
+    let told_nothing = || (Quality::Passing, None, Identity::default());
+    let (quality, usage, identity) = if status != 200 || arrival.is_stream { told_nothing() } else { judged(&arrival.body) };
     let answers = status == 200 && quality != Quality::Unreadable && arrival.is_stream == request.stream();
     if !answers {
         account.release(model, if status < 400 { 502 } else { status });
@@ -286,7 +287,8 @@ async fn give(
     if let Some(guarding) = guarding.as_mut().filter(|_| status == 200 && !arrival.is_stream) {
         // What is withheld was paid for all the same.
         let paid = |_: &Error| {
-            account.settle_broken(Outcome { model, status, usage, estimate: estimated(), content_type, body: &arrival.body });
+            let (estimate, identity) = (estimated(), identity.clone());
+            account.settle_broken(Outcome { model, status, usage, estimate, content_type, body: &arrival.body, identity });
         };
         shown = guarding.answer(&arrival.body).inspect_err(paid)?;
     }
@@ -336,7 +338,7 @@ async fn give(
         return Ok(answered);
     }
     let seen = shown.as_deref().unwrap_or(&arrival.body);
-    account.settle(Outcome { model, status, usage, estimate: estimated(), content_type, body: seen }).await;
+    account.settle(Outcome { model, status, usage, estimate: estimated(), content_type, body: seen, identity }).await;
     let answered = call.pass(status, &lines, shown);
     keep(&giving, entry).await;
     Ok(answered)
@@ -359,7 +361,8 @@ async fn finish_stream(giving: &Giving<'_>, account: &mut Account<'_>, outcome: 
     let seen = seen.as_deref().unwrap_or(&told.body);
     let whole = ending.whole && refusal.is_none();
     let outcome_status = outcome.status;
-    let outcome = Outcome { usage: ending.usage, estimate: estimate(request, ending.usage, &told.body), ..outcome };
+    let identity = Identity::of_stream(&told.body, ending.finish_reasons.clone());
+    let outcome = Outcome { usage: ending.usage, estimate: estimate(request, ending.usage, &told.body), identity, ..outcome };
     if whole {
         account.settle(Outcome { body: seen, ..outcome }).await;
     } else {
@@ -368,6 +371,7 @@ async fn finish_stream(giving: &Giving<'_>, account: &mut Account<'_>, outcome: 
         account.settle_broken(outcome);
         // Neither a caller that goes, nor a deadline, nor a guardrail's refusal is the model's fault.
         if let (None, None | Some(Failure::Lost), Ok(config)) = (refusal, told.failure, gateway.config()) {
+            call.observe(|seen| seen.attempt_failed(account.table_name(model)));
             gateway.health.broke_off(model, Mark::of(account.tenant_name()), call.head.now_ms, call.random(), &config.health);
         }
     }

@@ -71,7 +71,7 @@ pub async fn answer(gateway: &Gateway, call: &Call, query: Option<&str>, tenant:
         }
         Some(_) => {
             let message = "The tenant was given no answer of this id within the last 30 days, or it was not to be kept (`store: false`). Give the \
-                           `id` of a post, an order or a moderation, or the `x-request-id` that an answer came with.";
+                           `id` of a completion, a post, an order or a moderation, or the `x-request-id` that an answer came with.";
             Err(Error::new(404, "unknown_answer", message).about("id").final_word())
         }
     }

@@ -27,6 +27,16 @@ use crate::understanding::{Mode, vectors};
 /// The name under which scores of the gateway's own are counted.
 const SCORE_MODEL: &str = "maya-edge-score";
 
+/// The name under which is remembered what an order was answered with when no model was asked; empty where one should have been.
+const fn own_model(task: Task) -> &'static str {
+    match task {
+        Task::Score => SCORE_MODEL,
+        Task::Preview => "maya-edge-preview",
+        Task::Audio => "maya-edge-audio",
+        _ => "",
+    }
+}
+
 /// The largest body with pictures, in bytes: theirs, and what stands beside them.
 const LARGEST: u32 = 5 * 1024 * 1024;
 
@@ -116,15 +126,12 @@ pub async fn answer(gateway: &Gateway, call: &Call, task: Task, tenant: Option<&
 /// Notes what was given: each post, and the answer as a whole by the id in its body and the id that it comes with.
 fn remember(door: &Door<'_>, order: &Order, desk: &Desk<'_>) {
     let mut answers = desk.given();
-    // What is made by rule alone, and cannot say `store: false`, is remembered nowhere.
-    if !matches!(order.task, Task::Preview | Task::Audio) {
-        let mut whole = desk.whole();
-        if whole.model.is_empty() && order.task == Task::Score {
-            SCORE_MODEL.clone_into(&mut whole.model);
-        }
-        answers.push((desk.id(), whole.clone()));
-        answers.push((door.asker.call.settled_id(), whole));
+    let mut whole = desk.whole();
+    if whole.model.is_empty() {
+        own_model(order.task).clone_into(&mut whole.model);
     }
+    let call = door.asker.call;
+    answers.extend(whole.under(&desk.id(), &call.settled_id(), call.head.now_ms));
     door.remember(order.user.as_deref(), order.stored, answers);
 }
 

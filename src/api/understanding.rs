@@ -104,9 +104,8 @@ pub async fn answer(gateway: &Gateway, call: &Call, subject: Subject, tenant: Op
     }
     let model = if inquiries.requests > 0 { &inquiries.model } else { subject.model() };
     let what = What { model: model.to_owned(), task: subject.name().to_owned(), ..What::default() };
-    let own = shaped.get("id").and_then(Value::as_str).map(str::to_owned);
-    let ids = own.into_iter().chain([call.settled_id()]);
-    door.remember(asked.user.as_deref(), asked.stored, ids.map(|id| (id, what.clone())).collect());
+    let own_id = shaped.get("id").and_then(Value::as_str).unwrap_or_default();
+    door.remember(asked.user.as_deref(), asked.stored, what.under(own_id, &call.settled_id(), call.head.now_ms));
     let mut lines = Lines::default();
     lines.add("content-type", "application/json");
     if inquiries.requests > 0 {

@@ -3,7 +3,7 @@
 use super::attempts::{Attempts, Next, Outcome, Outlook};
 use super::chain::Chain;
 use super::deadline::Deadline;
-use super::health::breaker::{Mark, Seen};
+use super::health::breaker::{Mark, Seen, fails};
 use super::health::quota::{self, Of, Tokens};
 use super::health::{self, Report, Standing};
 use super::models::Resolved;
@@ -200,6 +200,9 @@ impl<'m> Asked<'_, '_, 'm> {
     }
 
     fn record(&self, model: Option<Resolved<'m>>, arrival: &Arrival, seen: Seen, jitter: f64) {
+        if model.is_some() && fails(arrival) {
+            self.call.observe(|seen| seen.attempt_failed(Self::watched(model).map(|model| model.id)));
+        }
         let Some(model) = Self::watched(model) else { return };
         let impatient = || self.call.head.header(ReadHeader::QueueThreshold).is_some();
         let answer = quota::Answer {

@@ -106,7 +106,8 @@ async fn once(asker: Asker<'_>, inquiry: &Inquiry, fault: Option<&str>) -> Resul
     }
     let estimate = Usage { prompt_tokens: input_tokens, completion_tokens: sse::spelled_tokens(answer) };
     let content_type = reply.arrival.content_type.as_str();
-    account.settle(Outcome { model: reply.model, status, usage: said.usage, estimate, content_type, body: answer }).await;
+    let identity = said.identity;
+    account.settle(Outcome { model: reply.model, status, usage: said.usage, estimate, content_type, body: answer, identity }).await;
     let usage = said.usage.unwrap_or(estimate);
     Ok(Asked { content: said.content, usage, model: reply.model.to_owned(), elapsed_ms: reply.elapsed_ms })
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::fit;
 use super::models::{Capability, Resolved};
 use crate::error::Error;
-use crate::protocol::answer::{Quality, judged};
+use crate::protocol::answer::{Identity, Quality, judged};
 use crate::protocol::usage::Usage;
 
 /// How much answers in prose vary.
@@ -62,6 +62,8 @@ pub struct Inquired<T> {
 pub struct Said {
     /// What it used, when it tells.
     pub usage: Option<Usage>,
+    /// What it tells of itself.
+    pub identity: Identity,
     /// The JSON that it holds, or what is wrong with it.
     pub content: Result<Value, Unfit>,
 }
@@ -103,14 +105,14 @@ impl Inquiry {
 
     /// Reads a body that came with status 200.
     pub fn read(&self, body: &[u8]) -> Said {
-        let (quality, usage) = judged(body);
+        let (quality, usage, identity) = judged(body);
         let content = match quality {
             Quality::Unreadable => Err(Unfit::Unreadable),
             _ if self.prose => Ok(as_it_is(body)),
             Quality::Passing => Err(Unfit::Incomplete),
             Quality::Keepable => self.content(body),
         };
-        Said { usage, content }
+        Said { usage, identity, content }
     }
 
     fn content(&self, body: &[u8]) -> Result<Value, Unfit> {

@@ -31,6 +31,8 @@ const LESSON: &str = "what, json_remove(said, '$.text', '$.edited_text', '$.inst
 /// Rows that are examples, and those that are not: as the indexes have them.
 const APPROVED: &str = "said ->> '$.approved' = 1";
 const UNAPPROVED: &str = "COALESCE(said ->> '$.approved', 0) = 0";
+/// The call that an answer with two ids belongs to: as the index has it.
+const CALL: &str = "what ->> '$.call'";
 /// The most rows in an export.
 const MOST_EXPORTED: u64 = 10_000;
 
@@ -62,6 +64,9 @@ pub struct What {
     /// What the score rests on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub post: Option<Post>,
+    /// Names the call when its answer has an id in its body, too: what is remembered under both ids is one answer.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub call: String,
 }
 
 impl What {
@@ -69,6 +74,16 @@ impl What {
     pub fn part((variant, exposure): (String, String)) -> Self {
         let (experiment, arm) = variant.split_once(':').unwrap_or_default();
         Self { experiment: experiment.to_owned(), arm: arm.to_owned(), exposure, ..Self::default() }
+    }
+
+    /// An answer to a call of a time, in ms since 1970, by the id in its body, unless that is empty, and by the one that it came with.
+    pub fn under(self, own_id: &str, id: &str, at_ms: u64) -> Vec<(String, Self)> {
+        if own_id.is_empty() || own_id == id {
+            return vec![(id.to_owned(), self)];
+        }
+        // Neither id does for a name: callers may give the one again, and what stands between here and Cerebras the other.
+        let what = Self { call: format!("{id} {at_ms}"), ..self };
+        vec![(own_id.to_owned(), what.clone()), (id.to_owned(), what)]
     }
 
     fn read(text: &str) -> Self {
@@ -92,8 +107,11 @@ impl<S: Storage> Books<S> {
     /// Remembers the answer to a completion. [`Self::write_given`] has to follow.
     pub(super) fn remember(&mut self, called: &Called, alias: &str) -> Result<(), Failure> {
         let Some(id) = called.answer.as_ref().filter(|_| called.status == 200) else { return Ok(()) };
-        let what = What { model: called.model.clone(), ..What::part((called.variant.clone(), called.exposure.clone())) };
-        self.given.push(json!([id, called.at_ms, alias, serde_json::to_string(&what)?]));
+        let part = What::part((called.variant.clone(), called.exposure.clone()));
+        let what = What { model: called.model.clone(), ..part }.under(&called.own_id, id, called.at_ms);
+        for (id, what) in what {
+            self.given.push(json!([id, called.at_ms, alias, serde_json::to_string(&what)?]));
+        }
         Ok(())
     }
 
@@ -178,14 +196,8 @@ impl<S: Storage> Books<S> {
     /// Hears what is said of an answer. Reply: `{"ok": true, "new": …, "answer": {…}}`, or `{"error": code}`, with the field that is wrong
     /// and why where that is what is said.
     pub(super) fn feedback(&mut self, id: &str, holder: Option<&str>, said: Feedback) -> Result<Value, Failure> {
-        let known = "SELECT at_ms, alias, what, said, revisions FROM feedback WHERE id = ?1";
-        let given = "SELECT at_ms, alias, what, '{}', 0 FROM given WHERE id = ?1";
-        let mut rows = self.storage.query(known, &cells![id])?;
-        let new = rows.is_empty();
-        if new {
-            rows = self.storage.query(given, &cells![id])?;
-        }
-        let Some(row) = rows.first() else { return Ok(json!({"error": "unknown_answer"})) };
+        let Some((row, new)) = self.answer(id)? else { return Ok(json!({"error": "unknown_answer"})) };
+        let id = row.text(5);
         let alias = row.text(1).to_owned();
         // To the holder of a token there are no answers but its own.
         if let Some(holder) = holder
@@ -233,6 +245,24 @@ impl<S: Storage> Books<S> {
         }
         let gained = after.gained(&before, row.number(0), self.now_ms);
         Ok(json!({"ok": true, "new": new, "copy": copy, "gained": gained, "answer": told(id, row.number(0), self.now_ms, &what, &after)}))
+    }
+
+    /// An answer by an id, and whether nothing was said of it so far, by whichever of its ids: time, alias, what it is, what was said, how
+    /// often, and the id under which that stands.
+    fn answer(&self, id: &str) -> Result<Option<(Row, bool)>, Failure> {
+        let said = |which: &str, id: &str| {
+            let sql = format!("SELECT at_ms, alias, what, said, revisions, id FROM feedback WHERE {which} = ?1 LIMIT 1");
+            Ok::<_, Failure>(self.storage.query(&sql, &cells![id])?.pop())
+        };
+        if let Some(row) = said("id", id)? {
+            return Ok(Some((row, false)));
+        }
+        let given = "SELECT at_ms, alias, what, '{}', 0, id FROM given WHERE id = ?1";
+        let Some(row) = self.storage.query(given, &cells![id])?.pop() else { return Ok(None) };
+        let call = What::read(row.text(2)).call;
+        let by_another = if call.is_empty() { None } else { said(CALL, &call)? };
+        let new = by_another.is_none();
+        Ok(Some((by_another.unwrap_or(row), new)))
     }
 
     /// What an experiment is to hear of an answer: what has changed alone, for something else may have been told of it in the meantime. The

@@ -379,6 +379,9 @@ pub struct Called {
     /// The answer's id, when it is to be remembered.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub answer: Option<String>,
+    /// The id in its body, when it is to be remembered by that, too.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub own_id: String,
     /// The experiment and the arm that it was given by, as `experiment:arm`; and how the experiment calls it. Both empty outside of one.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub variant: String,

@@ -39,6 +39,7 @@ pub const TABLES: &[&str] = &[
     "CREATE INDEX IF NOT EXISTS feedback_approved ON feedback (changed_ms) WHERE said ->> '$.approved' = 1",
     "CREATE INDEX IF NOT EXISTS feedback_unapproved ON feedback (changed_ms) WHERE COALESCE(said ->> '$.approved', 0) = 0",
     "CREATE INDEX IF NOT EXISTS feedback_by_exposure ON feedback (what ->> '$.exposure') WHERE what ->> '$.exposure' IS NOT NULL",
+    "CREATE INDEX IF NOT EXISTS feedback_by_call ON feedback (what ->> '$.call') WHERE what ->> '$.call' IS NOT NULL",
     // What was seen of experiments, whose definitions are documents; what each subject has brought to an arm; which arm gave an answer.
     "CREATE TABLE IF NOT EXISTS experiments (id TEXT PRIMARY KEY, key TEXT NOT NULL, trial TEXT NOT NULL) WITHOUT ROWID",
     "CREATE TABLE IF NOT EXISTS experiment_subjects (experiment TEXT NOT NULL, subject TEXT NOT NULL, arm INTEGER NOT NULL, \

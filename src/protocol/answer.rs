@@ -20,16 +20,52 @@ pub enum Quality {
     Unreadable,
 }
 
-/// Judges a whole answer.
-pub fn judge(body: &[u8]) -> Quality {
-    judged(body).0
+/// What an answer tells of itself beside its text.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Identity {
+    /// The id in its body; empty when there is none.
+    pub id: String,
+    /// The model that it names; empty when it names none.
+    pub model: String,
+    /// The finish reason of each choice, in their order, as far as they have one.
+    pub finish_reasons: Vec<String>,
 }
 
-/// Judges a whole answer, and reads what it says that it used.
-pub fn judged(body: &[u8]) -> (Quality, Option<Usage>) {
+impl Identity {
+    /// From an answer, or a chunk of one.
+    pub fn within(root: Value<'_>) -> Self {
+        let reasons = root.get("choices").into_iter().flat_map(Value::elements);
+        let reasons = reasons.filter_map(|choice| choice.get("finish_reason").and_then(Value::text).map(Cow::into_owned));
+        Self { finish_reasons: reasons.collect(), ..Self::named(root) }
+    }
+
+    /// Of a stream: its first chunk's id and model, with the reasons that its end told.
+    pub fn of_stream(stream: &[u8], finish_reasons: Vec<String>) -> Self {
+        let first = sse::events(stream).next();
+        let named = first.and_then(|data| Document::read(&data).ok().map(|chunk| Self::named(chunk.root()))).unwrap_or_default();
+        Self { finish_reasons, ..named }
+    }
+
+    fn named(root: Value<'_>) -> Self {
+        let text = |name: &str| root.get(name).and_then(Value::text).filter(|text| text.len() <= LONGEST_NAME);
+        let text = |name: &str| text(name).unwrap_or_default().into_owned();
+        Self { id: text("id"), model: text("model"), finish_reasons: Vec::new() }
+    }
+}
+
+/// The longest id and the longest name of a model that are taken over, in bytes.
+const LONGEST_NAME: usize = 200;
+
+/// Judges a whole answer.
+pub fn judge(body: &[u8]) -> Quality {
+    Document::read(body).map_or(Quality::Unreadable, |document| quality(document.root()))
+}
+
+/// Judges a whole answer, and reads what it says that it used, and of itself.
+pub fn judged(body: &[u8]) -> (Quality, Option<Usage>, Identity) {
     match Document::read(body) {
-        Ok(document) => (quality(document.root()), Usage::within(document.root())),
-        Err(_) => (Quality::Unreadable, None),
+        Ok(document) => (quality(document.root()), Usage::within(document.root()), Identity::within(document.root())),
+        Err(_) => (Quality::Unreadable, None, Identity::default()),
     }
 }
 

@@ -77,7 +77,7 @@ pub fn well_formed_id(id: &str) -> bool {
 }
 
 /// How the gateway's own ids begin, and Cerebras's: of posts and what else is written, of judgements, completions, batches and campaigns.
-const OWN_IDS: [&str; 15] = [
+const OWN_IDS: [&str; 16] = [
     "post-",
     "posts-",
     "optimization-",
@@ -86,6 +86,7 @@ const OWN_IDS: [&str; 15] = [
     "scores-",
     "video_script-",
     "audio_script-",
+    "preview-",
     "strategy-",
     "modr-",
     "chatcmpl-",

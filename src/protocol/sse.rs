@@ -5,6 +5,7 @@
 //! lines add up, everything else is ignored here.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use serde::de::IgnoredAny;
 
@@ -112,6 +113,8 @@ pub struct Ending {
     pub done: bool,
     /// What the stream says that it used.
     pub usage: Option<Usage>,
+    /// The finish reasons that were read, of each choice the last, in the order of the choices.
+    pub finish_reasons: Vec<String>,
 }
 
 /// Reads the end of a stream: a handful of events from behind, so that the cost does not grow with the stream.
@@ -125,8 +128,8 @@ pub fn ending(stream: &[u8], choices: usize) -> Ending {
     }
     let mut done = unterminated;
     let mut usage = None;
-    // The indices of the choices that have come to their end.
-    let mut finished: Vec<String> = Vec::new();
+    // The choices that have come to their end, in the order of their indices: a longer number is the larger one.
+    let mut finished: BTreeMap<(usize, String), String> = BTreeMap::new();
     // With several choices a short one may have finished long before the end.
     let limit = if choices > 1 { usize::MAX } else { TAIL };
     for _ in 0..limit {
@@ -152,18 +155,25 @@ pub fn ending(stream: &[u8], choices: usize) -> Ending {
         if !done {
             break;
         }
-        let finishes = |choice: &Value<'_>| choice.get("finish_reason").is_some_and(|reason| reason.kind() == Kind::String);
-        for choice in root.get("choices").into_iter().flat_map(Value::elements).filter(finishes) {
-            let index = choice.get("index").map_or("0", Value::raw);
-            if !finished.iter().any(|known| known == index) {
-                finished.push(index.to_owned());
+        for choice in root.get("choices").into_iter().flat_map(Value::elements) {
+            if let Some(reason) = choice.get("finish_reason").filter(|reason| reason.kind() == Kind::String) {
+                let index = choice.get("index").map_or("0", Value::raw);
+                // Read from behind, the first that is met is the last.
+                finished.entry((index.len(), index.to_owned())).or_insert_with(|| reason.text().unwrap_or_default().into_owned());
             }
         }
         if finished.len() >= choices {
-            return Ending { whole: true, unterminated, done, usage, ..Ending::default() };
+            return Ending {
+                whole: true,
+                unterminated,
+                done,
+                usage,
+                finish_reasons: finished.into_values().collect(),
+                ..Ending::default()
+            };
         }
     }
-    Ending { done, usage, ..Ending::default() }
+    Ending { done, usage, finish_reasons: finished.into_values().collect(), ..Ending::default() }
 }
 
 /// About how many tokens an answer has spelled that does not tell, whole or as a stream, which may have broken off: a third of the bytes

@@ -92,6 +92,7 @@ pub fn fields(series: &Series) -> Map<String, Value> {
         "first_byte_ms": quantiles(series, Measure::FirstByte),
         "upstream_ms": quantiles(series, Measure::Upstream),
         "calls": counted(Count::Calls),
+        "failed_attempts": counted(Count::ModelFailures),
         "prompt_tokens": counted(Count::PromptTokens),
         "completion_tokens": counted(Count::CompletionTokens),
         "cost_micro_dollars": counted(Count::CostMicroDollars),

@@ -103,11 +103,11 @@ pub struct Observation {
     pub trace_on_word: bool,
     /// Whether the caller is known, and may call.
     pub admitted: bool,
-    /// What calls of each model used and cost.
+    /// What calls of each model used and cost, and how many failed.
     pub by_model: Vec<OfModel>,
 }
 
-/// What the calls of one model used and cost.
+/// What the calls of one model used and cost, and how many failed.
 #[derive(Clone, Debug, Default)]
 pub struct OfModel {
     /// The model, as labels have it.
@@ -120,6 +120,8 @@ pub struct OfModel {
     pub cost: MicroDollars,
     /// Those whose price is unknown.
     pub unpriced: u64,
+    /// Attempts that failed. A stream that broke off is a call, too.
+    pub failures: u64,
 }
 
 impl OfModel {
@@ -140,8 +142,12 @@ impl OfModel {
             (Count::CostMicroDollars, self.cost.0),
             (Count::Unpriced, self.unpriced),
             (Count::Calls, self.calls),
+            (Count::ModelFailures, self.failures),
         ] {
             series.count(count, more);
+        }
+        if self.calls == 0 {
+            return;
         }
         #[expect(clippy::cast_precision_loss, reason = "tokens far below 2^53")]
         let mut measure = |measure, value: u64| series.measure(measure, value as f64);
@@ -246,12 +252,22 @@ impl Observation {
             Some(MicroDollars(cost)) => self.cost.0 = self.cost.0.saturating_add(cost),
             None => self.unpriced = self.unpriced.saturating_add(1),
         }
-        if let Some(of) = self.by_model.iter_mut().find(|of| of.model == self.model) {
-            of.used(usage, cost);
-        } else {
-            let mut of = OfModel { model: self.model.clone(), ..OfModel::default() };
-            of.used(usage, cost);
-            self.by_model.push(of);
+        let mut of = self.take_of_model(&self.model.clone());
+        of.used(usage, cost);
+        self.by_model.push(of);
+    }
+
+    /// Sees that an attempt of a model of the table, or of another, has failed, or the stream that it had begun.
+    pub fn attempt_failed(&mut self, model: Option<&str>) {
+        let mut of = self.take_of_model(model.unwrap_or(OTHER));
+        of.failures = of.failures.saturating_add(1);
+        self.by_model.push(of);
+    }
+
+    fn take_of_model(&mut self, model: &str) -> OfModel {
+        match self.by_model.iter().position(|of| of.model == model) {
+            Some(place) => self.by_model.swap_remove(place),
+            None => OfModel { model: model.to_owned(), ..OfModel::default() },
         }
     }
 

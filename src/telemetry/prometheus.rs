@@ -30,9 +30,14 @@ const MS: f64 = 1000.0;
 type Label = (&'static str, String);
 
 /// Counters that are told by tenant, endpoint, model and source: their name, help, and what they count.
-const BY_REQUEST: [(&str, &str, Count); 8] = [
+const BY_REQUEST: [(&str, &str, Count); 9] = [
     ("maya_edge_requests_total", "Requests of callers.", Count::Requests),
     ("maya_edge_model_calls_total", "Calls of models, the gateway's own questions among them.", Count::Calls),
+    (
+        "maya_edge_model_failures_total",
+        "Attempts of models that failed: no answer, 429, 5xx, or a stream that broke off.",
+        Count::ModelFailures,
+    ),
     ("maya_edge_model_stood_in_total", "Calls that another model answered than the one asked first.", Count::StoodIn),
     ("maya_edge_prompt_tokens_total", "Tokens of prompts.", Count::PromptTokens),
     ("maya_edge_completion_tokens_total", "Tokens of completions.", Count::CompletionTokens),

@@ -51,10 +51,12 @@ pub enum Count {
     FromCache,
     FromEdge,
     FromCloud,
+    /// Attempts of models that failed, streams that broke off among them.
+    ModelFailures,
 }
 
 /// How many there are.
-pub const COUNTS: usize = 31;
+pub const COUNTS: usize = 32;
 
 /// What is sketched, in ms but for the score and tokens. The order is that of the stored form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

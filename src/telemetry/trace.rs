@@ -4,6 +4,7 @@
 use serde_json::{Value, json};
 
 use super::draw::mixed;
+use crate::protocol::answer::Identity;
 use crate::protocol::headers::well_formed_traceparent;
 use crate::protocol::usage::Usage;
 
@@ -58,6 +59,7 @@ struct Attempt {
     is_stream: bool,
     first_byte_ms: Option<u64>,
     usage: Option<Usage>,
+    identity: Identity,
 }
 
 /// A request's trace, which is one to keep.
@@ -159,6 +161,13 @@ impl Trace {
         }
     }
 
+    /// Notes what the answer of the answered attempt tells of itself.
+    pub fn identified(&mut self, identity: Identity) {
+        if let Some(last) = self.attempts.last_mut() {
+            last.identity = identity;
+        }
+    }
+
     /// All spans as OTLP/JSON, the request's own first, with commas between them; and how many they are.
     pub fn spans(&self, request: &Request<'_>, upstream: &Upstream<'_>) -> (String, u64) {
         let failed = (request.status >= 500).then_some(FAILED);
@@ -227,6 +236,14 @@ impl Trace {
         }
         if let Some(ms) = attempt.first_byte_ms {
             attributes.push(number("maya.first_byte_ms", ms));
+        }
+        for (name, value) in [("gen_ai.response.id", &attempt.identity.id), ("gen_ai.response.model", &attempt.identity.model)] {
+            if !value.is_empty() {
+                attributes.push(text(name, value));
+            }
+        }
+        if !attempt.identity.finish_reasons.is_empty() {
+            attributes.push(texts("gen_ai.response.finish_reasons", &attempt.identity.finish_reasons));
         }
         if let Some(usage) = attempt.usage {
             attributes.push(number("gen_ai.usage.input_tokens", usage.prompt_tokens));
@@ -346,6 +363,11 @@ impl<'a> Upstream<'a> {
 
 fn text(key: &str, value: &str) -> Value {
     json!({"key": key, "value": {"stringValue": value}})
+}
+
+fn texts(key: &str, values: &[String]) -> Value {
+    let values: Vec<Value> = values.iter().map(|value| json!({"stringValue": value})).collect();
+    json!({"key": key, "value": {"arrayValue": {"values": values}}})
 }
 
 /// 64-bit numbers are texts in the JSON of Protobuf.

@@ -26,10 +26,10 @@ const rated = async (id) => {
 const history = Array.from({ length: 6 }, (_, at) => ({ id: `h${at}`, text: at % 2 ? "Open until six." : "What do you brew?", platform: "x", impressions: 1000, engagements: at % 2 ? 17 : 60 }));
 const order = { instruction: "Announce our plum blend", platforms: ["x"] };
 
-/** Path, body, what the answer is remembered as, and whether its body has an id that counts, too. */
+/** Path, body, what the answer is remembered as, and whether its body has an id, too. */
 const ENDPOINTS = [
-  ["/v1/chat/completions", chat("hello"), "", false],
-  ["/v1/completions", { model: "gpt-oss-120b", prompt: "hello" }, "", false],
+  ["/v1/chat/completions", chat("hello"), "", true],
+  ["/v1/completions", { model: "gpt-oss-120b", prompt: "hello" }, "", true],
   ["/v1/embeddings", { model: "maya-edge-embed", input: "hello" }, "embeddings", false],
   ["/v1/intents", { input: "hello", edge: "only" }, "intents", false],
   ["/v1/intents", { input: "hello", edge: "never" }, "intents", false],
@@ -45,6 +45,8 @@ const ENDPOINTS = [
   ["/v1/posts/humanize", { text: "Our game-changing app helps 500 teams delve into their data." }, "humanize", true],
   ["/v1/posts/score", { text: "Why do 3 of 4 teams skip retros?", platforms: ["x"] }, "score", true],
   ["/v1/posts/video", { instruction: "Show how we roast", seconds: 20, platforms: ["tiktok"] }, "video", true],
+  ["/v1/posts/preview", { text: "Hello" }, "preview", true],
+  ["/v1/posts/audio", { text: "Dr. Lee opens at 9:30." }, "audio", true],
 ];
 
 for (const [path, body, task, named] of ENDPOINTS) {
@@ -58,10 +60,16 @@ for (const [path, body, task, named] of ENDPOINTS) {
     assert.equal(told.task ?? "", task);
     assert.ok(told.model, "who gave it");
     assert.equal(told.post, undefined, "an order is none of its posts");
-    if (named) assert.equal((await rated(answer.id)).task, task);
+    if (named) {
+      const response = await ask("/v1/feedback", { id: answer.id, rating: 2 });
+      const text = await response.text();
+      assert.equal(response.status, 200, `the same answer, of which something was said: ${text}`);
+      const { id: under, answer: same, said } = JSON.parse(text);
+      assert.deepEqual([under, same.task ?? "", said.rating], [id, task, 2]);
+    }
     for (const each of answer.posts ?? []) if (each.id) assert.equal((await rated(each.id)).post.platform, "x");
     // What is not to be kept is not.
-    const unkept = await ask(path, { ...body, store: false });
+    const unkept = await ask(path, { ...body, ...(task === "" && { seed: 7 }), store: false });
     const other = await unkept.json();
     assert.equal(unkept.status, 200, JSON.stringify(other));
     await assertError(await rate(unkept.headers.get("x-request-id")), 404, "unknown_answer");
@@ -69,19 +77,36 @@ for (const [path, body, task, named] of ENDPOINTS) {
   });
 }
 
-test("what is made by rule alone, and what is no answer, is not remembered", async () => {
-  for (const [path, body] of [["/v1/posts/preview", { text: "Hello" }], ["/v1/posts/audio", { text: "Dr. Lee opens at 9:30." }]]) {
-    const response = await ask(path, body);
-    assert.equal(response.status, 200, await response.text());
-    await assertError(await rate(response.headers.get("x-request-id")), 404, "unknown_answer");
-  }
+test("a completion takes a rating by the id that its client shows, whole or streamed", async () => {
+  const openai = new OpenAI({ baseURL: `${edge.url}/v1`, apiKey: KEY, maxRetries: 0 });
+  const { id } = await openai.chat.completions.create(chat("by its id"));
+  assert.equal((await rated(id)).model, "gpt-oss-120b");
+  const ids = new Set();
+  for await (const chunk of await openai.chat.completions.create(chat("streamed, by its id", { stream: true }))) ids.add(chunk.id);
+  assert.equal(ids.size, 1);
+  const [streamed] = ids;
+  assert.ok((await rated(streamed)).model);
+});
+
+test("a hit takes a rating of its own by the id that it comes with, and repeats the id of the first", async () => {
+  const body = chat("answered twice", { temperature: 0 });
+  const first = await ask("/v1/chat/completions", body);
+  const { id } = await first.json();
+  const hit = await eventually(async () => {
+    const response = await ask("/v1/chat/completions", body);
+    assert.equal((await response.json()).id, id);
+    return response.headers.get("cache-status").includes("; hit") && response;
+  }, "a hit");
+  const apart = [await rated(hit.headers.get("x-request-id")), await rated(id)].map(({ call }) => call);
+  assert.deepEqual(apart.map((call) => call?.split(" ")[0]), [undefined, first.headers.get("x-request-id")]);
 });
 
 test("an order that is streamed takes a rating by its ids, as what it is", async () => {
   const response = await ask("/v1/posts", { ...order, stream: true });
   const text = await response.text();
   const result = JSON.parse(text.split("event: result\ndata: ")[1].split("\n")[0]);
-  for (const id of [response.headers.get("x-request-id"), result.id, result.posts[0].id]) assert.equal((await rated(id)).task, "posts");
+  for (const id of [result.id, result.posts[0].id]) assert.equal((await rated(id)).task, "posts");
+  assert.equal((await rate(response.headers.get("x-request-id"))).status, 200, "the order, by its other id");
 });
 
 test("the same answer that an Idempotency-Key brings again takes a rating by the id of the first", async () => {

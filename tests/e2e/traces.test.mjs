@@ -60,7 +60,7 @@ describe("a trace", () => {
   }, `${count} spans of ${trace}`);
 
   test("goes on below its caller's span, and above what Cerebras does", async () => {
-    await (await post(edge, chat("Hello"), { traceparent: PARENT, tracestate: "a=b", "x-request-id": "r-1" })).text();
+    const answer = await (await post(edge, chat("Hello"), { traceparent: PARENT, tracestate: "a=b", "x-request-id": "r-1" })).json();
     const { traceparent, tracestate } = (await standIn.last()).headers;
     const [own, attempt] = await spansOf("0af7651916cd43dd8448eb211c80319c", 2);
     assert.equal(own.parentSpanId, "b7ad6b7169203331");
@@ -77,6 +77,8 @@ describe("a trace", () => {
     assert.equal(attempt.kind, 3);
     assert.equal(attempt.name, "chat gpt-oss-120b");
     assert.ok(Number(attribute(attempt, "gen_ai.usage.output_tokens")) > 0);
+    assert.deepEqual([attribute(attempt, "gen_ai.response.id"), attribute(attempt, "gen_ai.response.model")], [answer.id, answer.model]);
+    assert.deepEqual(attribute(attempt, "gen_ai.response.finish_reasons"), { values: [{ stringValue: "stop" }] });
     assert.equal(traceparent, `00-${own.traceId}-${attempt.spanId}-01`);
     assert.equal(tracestate, "a=b");
     const times = [own.startTimeUnixNano, attempt.startTimeUnixNano, attempt.endTimeUnixNano, own.endTimeUnixNano].map(BigInt);
@@ -95,8 +97,10 @@ describe("a trace", () => {
 
   test("of a stream ends with its last byte", async () => {
     const trace = "3".repeat(32);
-    await (await post(edge, chat("Go on [[words=20]] [[chunk=20]]", { stream: true }), { traceparent: `00-${trace}-${"2".repeat(16)}-01` })).text();
+    const told = await (await post(edge, chat("Go on [[words=20]] [[chunk=20]]", { stream: true }), { traceparent: `00-${trace}-${"2".repeat(16)}-01` })).text();
     const [own, attempt] = await spansOf(trace, 2);
+    assert.equal(attribute(attempt, "gen_ai.response.id"), JSON.parse(told.split("data: ")[1].split("\n")[0]).id);
+    assert.deepEqual(attribute(attempt, "gen_ai.response.finish_reasons"), { values: [{ stringValue: "stop" }] });
     assert.notEqual(attribute(attempt, "maya.first_byte_ms"), undefined);
     assert.equal(attempt.endTimeUnixNano, own.endTimeUnixNano);
   });
@@ -347,6 +351,8 @@ describe("Rotel, a collector", () => {
       const attempt = spans().find((span) => span.includes(`Parent ID      : ${whole}`));
       assert.match(attempt, /Kind +: SPAN_KIND_CLIENT/);
       assert.match(attempt, /-> gen_ai\.request\.model: Str\(gpt-oss-120b\)/);
+      assert.match(attempt, /-> gen_ai\.response\.id: Str\(chatcmpl-/);
+      assert.match(attempt, /-> gen_ai\.response\.finish_reasons: Slice\(Str\(stop\)\)/);
       assert.match(attempt, new RegExp(`-> gen_ai\\.usage\\.output_tokens: Int\\(${usage.completion_tokens}\\)`));
       assert.match(named("refused"), /-> http\.response\.status_code: Int\(400\)/);
       assert.ok(!edge.logs.some((line) => line.includes("spans lost")), "all were taken");

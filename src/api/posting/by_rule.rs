@@ -9,7 +9,7 @@ use crate::content::{speech, wording};
 use crate::edge::language::{UNKNOWN, detect};
 
 impl Desk<'_> {
-    /// Nothing is asked of a model, counted or kept.
+    /// Nothing is asked of a model or counted, and no word is kept.
     pub(super) fn preview(&self) -> Value {
         let (links, hashtags) = self.extras();
         let text = &self.order.subject;
@@ -52,7 +52,7 @@ impl Desk<'_> {
                 })
             })
             .collect();
-        json!({"object": "preview", "posts": posts, "wording": wording::measure(text)})
+        self.told("preview", json!({"posts": posts, "wording": wording::measure(text)}))
     }
 
     /// A text as it is said: by rule, in English.

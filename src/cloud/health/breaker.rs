@@ -48,6 +48,11 @@ impl Seen {
     }
 }
 
+/// Whether an attempt counts as its model's failure: there was no answer, the server said 5xx, or a quota was spent.
+pub fn fails(arrival: &Arrival) -> bool {
+    matches!((arrival.failure, arrival.status), (Some(Failure::Lost | Failure::FirstByteLate), _) | (None, 429 | 500..))
+}
+
 /// Calls, counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "[u32; 3]", into = "[u32; 3]")]

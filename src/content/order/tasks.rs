@@ -24,7 +24,9 @@ pub enum Task {
 }
 
 /// How a call is made.
-const CALL: &[&str] = &["model", "stream", "user", "store"];
+const CALL: &[&str] = &["model", "stream"];
+/// Whose call it is, and whether it may be kept: of every body.
+const OWNER: &[&str] = &["user", "store"];
 /// In whose words and for whom; whether an experiment decides.
 const VOICE: &[&str] = &["brand", "tone", "language", "audience", "experiment"];
 /// What a post has beside its text, and what is done with it.
@@ -75,6 +77,6 @@ impl Task {
             Self::Audio => &[&["text", "words_per_minute"]],
             Self::Video => &[&["instruction", "text", "platforms", "images", "seconds", "words_per_minute"], VOICE, CALL],
         };
-        groups.iter().copied().flatten().copied()
+        groups.iter().copied().flatten().chain(OWNER).copied()
     }
 }
