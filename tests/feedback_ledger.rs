@@ -121,7 +121,7 @@ fn a_completion_is_known_by_the_id_in_its_body_too_and_a_repeated_one_means_the_
     ledger.note(Note::Settled(called("r2", "", "ben")));
     ledger.note(Note::Settled(called("r3", "chatcmpl-1", "ben")));
     let mut new = |id: &str| say(&mut ledger, id, json!({"thumb": "up"}))["new"] == true;
-    assert_eq!(["chatcmpl-1", "r1", "r2", "r3"].map(|id| new(id)), [true, false, true, true], "each call stays one of its own");
+    assert_eq!(["chatcmpl-1", "r1", "r2", "r3"].map(&mut new), [true, false, true, true], "each call stays one of its own");
     let holder = json!({"ask": "feedback", "id": "chatcmpl-1", "holder": "ben", "said": {"thumb": "down"}});
     assert_eq!(ledger.ask(holder)["error"], "unknown_answer", "it is the first one's");
 }

@@ -23,9 +23,11 @@ use house::{Database, NOON};
 use maya_edge::cloud::models::{MicroDollars, Model, Models};
 use maya_edge::ledger::storage::{Batch, Cell, Failure, Row, Storage};
 use maya_edge::protocol::usage::Usage;
+use maya_edge::telemetry::analytics::{Grouped, MOST_ROWS};
 use maya_edge::telemetry::archive::Archive;
 use maya_edge::telemetry::message::{Interval, Message, Query};
 use maya_edge::telemetry::observation::{Observation, Piece, Source};
+use maya_edge::telemetry::prometheus::{MOST_SETS, Page};
 use maya_edge::telemetry::register::{Labels, Register, of_table};
 use maya_edge::telemetry::roi;
 use maya_edge::telemetry::series::{Count, Measure, Reader, Series};
@@ -299,6 +301,33 @@ fn sum_of(page: &str, name: &str, with: &[&str]) -> f64 {
         line.strip_prefix(name).is_some_and(|rest| rest.starts_with(['{', ' '])) && with.iter().all(|label| line.contains(label))
     };
     page.lines().filter(of).map(|line| line.rsplit(' ').next().unwrap().parse::<f64>().unwrap()).sum()
+}
+
+#[test]
+fn a_page_has_an_end_and_loses_no_request_at_it() {
+    let mut series = Series::default();
+    series.count(Count::Requests, 1);
+    let mut page = Page::default();
+    for number in 0..MOST_SETS + 500 {
+        page.add(&labels(&format!("tenant-{number:06}"), "gpt-oss-120b"), &series);
+    }
+    let told = page.told();
+    assert_eq!(told.lines().filter(|line| line.starts_with("maya_edge_requests_total{")).count(), MOST_SETS + 1);
+    assert_eq!(sum_of(&told, "maya_edge_requests_total", &[]), (MOST_SETS + 500) as f64);
+    assert_eq!(sum_of(&told, "maya_edge_requests_total", &["tenant=\"_other\"", "model=\"gpt-oss-120b\""]), 500.0);
+}
+
+#[test]
+fn a_question_with_more_rows_than_an_answer_has_is_refused_and_one_with_as_many_is_not() {
+    let query = Query { from_ms: 0, to_ms: u64::MAX, interval: Interval::Day, group_by: vec!["tenant".to_owned()], tenant: None };
+    let mut grouped = Grouped::default();
+    for number in 0..MOST_ROWS {
+        grouped.add(&query, NOON, &labels(&format!("tenant-{number}"), "m"), &Series::default());
+        grouped.add(&query, NOON, &labels("tenant-0", "m"), &Series::default());
+    }
+    assert_eq!(grouped.told(&query)["data"].as_array().map(Vec::len), Some(MOST_ROWS));
+    grouped.add(&query, NOON, &labels("one more", "m"), &Series::default());
+    assert_eq!(grouped.told(&query), serde_json::json!({"error": "too_many_rows"}));
 }
 
 #[test]

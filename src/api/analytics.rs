@@ -10,7 +10,7 @@ use crate::admission::record::Scope;
 use crate::admission::{self, operator};
 use crate::boundary::{Answered, Call};
 use crate::error::Error;
-use crate::telemetry::analytics::{assumptions, instant};
+use crate::telemetry::analytics::{MOST_ROWS, TOO_MANY_ROWS, assumptions, instant};
 use crate::telemetry::message::Message;
 use crate::telemetry::roi;
 
@@ -23,6 +23,13 @@ pub async fn answer(gateway: &Gateway, call: &Call, query: Option<&str>, tenant:
     let mut wanted = query::analytics(&query, call.head.now_ms)?;
     wanted.tenant = whose(gateway, call, &query, tenant).await?;
     let counted: Map<String, Value> = ask(gateway, call, &Message::Analytics(wanted.clone())).await?;
+    if counted.get("error").and_then(Value::as_str) == Some(TOO_MANY_ROWS) {
+        let message = format!(
+            "The answer would have more than {MOST_ROWS} rows. Group by fewer labels, ask for a shorter time or a longer `interval`, or for one \
+             `tenant`."
+        );
+        return Err(Error::invalid(TOO_MANY_ROWS, "group_by", message));
+    }
     let mut told = Map::new();
     for (name, value) in [
         ("object", json!("analytics")),

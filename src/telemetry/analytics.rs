@@ -10,11 +10,15 @@ use super::register::{Labels, NAMES};
 use super::series::{Count, Measure, Series};
 use crate::ledger::calendar::{DAY_MS, day_of, written};
 
+/// The most rows of an answer. A row may have some thousand bytes of sketches, and the archive, like every isolate, has 128 MB.
+pub const MOST_ROWS: usize = 10_000;
+
 /// Series by the beginning of their interval and the values of the labels that are asked for.
 #[derive(Debug, Default)]
 pub struct Grouped {
     groups: BTreeMap<(u64, Vec<String>), Series>,
     totals: Series,
+    too_many: bool,
 }
 
 impl Grouped {
@@ -25,12 +29,20 @@ impl Grouped {
             return;
         }
         let values = query.group_by.iter().map(|name| value(labels, name).to_owned()).collect();
-        self.groups.entry((query.interval.begin(at_ms), values)).or_default().merge(series);
+        let group = (query.interval.begin(at_ms), values);
+        if self.groups.len() >= MOST_ROWS && !self.groups.contains_key(&group) {
+            self.too_many = true;
+            return;
+        }
+        self.groups.entry(group).or_default().merge(series);
         self.totals.merge(series);
     }
 
-    /// The groups in order, and their sum.
+    /// The groups in order, and their sum; `{"error": "too_many_rows"}` when there are more than [`MOST_ROWS`].
     pub fn told(&self, query: &Query) -> Value {
+        if self.too_many {
+            return json!({"error": TOO_MANY_ROWS});
+        }
         let data = self.groups.iter().map(|((at_ms, values), series)| {
             let group = query.group_by.iter().zip(values);
             let group: Map<String, Value> =
@@ -44,6 +56,9 @@ impl Grouped {
         json!({"data": data.collect::<Vec<Value>>(), "totals": fields(&self.totals)})
     }
 }
+
+/// The code of a question that has too many rows for an answer.
+pub const TOO_MANY_ROWS: &str = "too_many_rows";
 
 fn value<'l>(labels: &'l Labels, name: &str) -> &'l str {
     NAMES.iter().zip(labels.values()).find(|(known, _)| **known == name).map_or("", |(_, value)| value)

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use super::observation::LEAST_GAIN;
-use super::register::Labels;
+use super::register::{Labels, NOBODY};
 use super::series::{Count, Measure, Series};
 use super::sketch::Sketch;
 
@@ -25,6 +25,10 @@ const POINTS: [f64; 10] = [10.0, 20.0, 30.0, 40.0, 50.0, 60.0, 70.0, 80.0, 90.0,
 const WAITS: [f64; 8] = [60.0, 600.0, 3600.0, 14_400.0, 43_200.0, 86_400.0, 604_800.0, 2_592_000.0];
 
 const MS: f64 = 1000.0;
+
+/// The most sets of labels that are told with their tenants, of requests and of posts each: beyond, in the order of names, tenants are told
+/// together. The page is made in an isolate of 128 MB, where each set takes some thousand bytes of numbers and text.
+pub const MOST_SETS: usize = 20_000;
 
 /// A label of a sample: its name and its value.
 type Label = (&'static str, String);
@@ -172,8 +176,8 @@ impl Page {
     /// Adds a series.
     pub fn add(&mut self, labels: &Labels, series: &Series) {
         let Labels { tenant, endpoint, model, platform, source, .. } = labels;
-        self.requests.entry([tenant, endpoint, model, source].map(Clone::clone)).or_default().merge_counts(series);
-        self.posts.entry([tenant, platform].map(Clone::clone)).or_default().merge_counts(series);
+        bounded(&mut self.requests, [tenant, endpoint, model, source].map(Clone::clone)).merge_counts(series);
+        bounded(&mut self.posts, [tenant, platform].map(Clone::clone)).merge_counts(series);
         self.all.merge_counts(series);
         if let Some(operation) = operation(endpoint) {
             // Whatever became of the request: what took time upstream, or tokens, is Cerebras.
@@ -244,6 +248,14 @@ impl Page {
         }
         text.0
     }
+}
+
+/// The counts under labels, of which the first is the tenant, or under everybody else's when there are too many.
+fn bounded<const N: usize>(sets: &mut BTreeMap<[String; N], Series>, mut labels: [String; N]) -> &mut Series {
+    if sets.len() >= MOST_SETS && !sets.contains_key(&labels) {
+        labels.iter_mut().take(1).for_each(|tenant| NOBODY.clone_into(tenant));
+    }
+    sets.entry(labels).or_default()
 }
 
 const HUNDRED: f64 = 100.0;
