@@ -187,6 +187,23 @@ describe("metrics", () => {
   }
 });
 
+describe("failed attempts", () => {
+  test("are told under their model, also where a repetition made them good, and a caller's own mistake is none", async () => {
+    const failures = async () => {
+      const { data } = await analytics("group_by=model");
+      return data.filter(({ group }) => group.model === "gpt-oss-120b").reduce((sum, row) => sum + row.failed_attempts, 0);
+    };
+    const before = await failures();
+    for (const [words, status] of [["Made good [[once=503]]", 200], ["Wrong [[status=400]]", 400], ["Too many [[status=429]]", 429]]) {
+      const response = await post(edge, chat(words));
+      await response.text();
+      assert.equal(response.status, status, words);
+    }
+    await eventually(async () => (await failures()) === before + 2, "two failures");
+    assert.match(await metrics(), /^maya_edge_model_failures_total\{.*model="gpt-oss-120b".*\} [1-9]/m);
+  });
+});
+
 test("ten thousand requests at once are ten thousand in the counts, in one isolate and in two", async () => {
   const both = await startEdge({ vars: { CEREBRAS_BASE_URL: standIn.url, TELEMETRY_MS: 300 }, twin: true });
   try {
