@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{Desk, Outcome};
-use crate::content::compose::{Composed, compose};
+use crate::content::compose::{Composed, Frame, compose};
 use crate::content::count::{length, limit};
 use crate::content::draft::{self, Draft, Fault, Judged, Slot};
 use crate::content::platform::{Platform, Rules};
@@ -49,17 +49,10 @@ impl Desk<'_> {
         let posts: Vec<Value> = slots
             .iter()
             .zip(outcomes)
-            .filter_map(|(slot, Outcome { draft, fault })| {
-                let rules = self.rules(slot.platform?);
-                let frame = self.frame(&links, &hashtags);
-                let (composed, missing) = match draft {
-                    Some(draft) => (compose(&rules, &draft.text, &draft.list, frame), Vec::new()),
-                    None if self.order.from_text => draft::by_rule(&rules, &self.order.subject, frame),
-                    None => (compose(&rules, &draft::stand_in(self.order), &[], frame), Vec::new()),
-                };
-                let fault = fault.or_else(|| composed.shortened.then_some("too_long"));
+            .filter_map(|(slot, outcome)| {
+                let (composed, post) = self.made(slot, outcome, self.frame(&links, &hashtags))?;
                 whole.push(composed.whole());
-                Some(self.post(slot, &rules, &composed, fault, &missing))
+                Some(post)
             })
             .collect();
         self.finish_posts();
@@ -102,19 +95,23 @@ impl Desk<'_> {
         let posts: Vec<Value> = slots
             .iter()
             .zip(outcomes)
-            .filter_map(|(slot, Outcome { draft, fault })| {
-                let rules = self.rules(slot.platform?);
-                let frame = self.frame(&links, &hashtags);
-                let (composed, missing) = match draft {
-                    Some(draft) => (compose(&rules, &draft.text, &draft.list, frame), Vec::new()),
-                    None => draft::by_rule(&rules, &self.order.subject, frame),
-                };
-                let fault = fault.or_else(|| composed.shortened.then_some("too_long"));
-                Some(self.post(slot, &rules, &composed, fault, &missing))
-            })
+            .filter_map(|(slot, outcome)| Some(self.made(slot, outcome, self.frame(&links, &hashtags))?.1))
             .collect();
         self.finish_posts();
         Ok(self.told("posts", json!({"posts": posts})))
+    }
+
+    /// What becomes of a slot, and what is told of it: what a model has written, or what stands in for that.
+    fn made(&self, slot: &Slot, Outcome { draft, fault }: Outcome, frame: Frame<'_>) -> Option<(Composed, Value)> {
+        let rules = self.rules(slot.platform?);
+        let (composed, missing) = match draft {
+            Some(draft) => (compose(&rules, &draft.text, &draft.list, frame), Vec::new()),
+            None if self.order.from_text => draft::by_rule(&rules, &self.order.subject, frame),
+            None => (compose(&rules, &draft::stand_in(self.order), &[], frame), Vec::new()),
+        };
+        let fault = fault.or_else(|| composed.shortened.then_some("too_long"));
+        let post = self.post(slot, &rules, &composed, fault, &missing);
+        Some((composed, post))
     }
 
     fn finish_posts(&mut self) {
